@@ -1,0 +1,42 @@
+// Builds dist/: the library and both command lines for Node (tsup), and the two executables (bun).
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const root = new URL("..", import.meta.url).pathname;
+const bin = join(root, "node_modules", ".bin");
+const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+
+function run(command, args) {
+  const started = performance.now();
+  const { status, error, stdout, stderr } = spawnSync(join(bin, command), args, { cwd: root, env, encoding: "utf8" });
+  if (error !== undefined) throw error;
+  if (status !== 0) {
+    console.error(`${command} ${args.join(" ")}\n${stdout}${stderr}`);
+    process.exit(status ?? 1);
+  }
+  return `${((performance.now() - started) / 1000).toFixed(1)} s`;
+}
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+const common = ["--format", "esm", "--platform", "node", "--target", "node20", "--no-config", "--silent"];
+console.log(`library      dist/mod.js, dist/mod.d.ts   ${run("tsup", ["mod.ts", ...common, "--out-dir", "dist", "--dts"])}`);
+for (const name of ["kvserver", "kvclient"]) {
+  const entry = `cli/${name}/main.ts`;
+  const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", "dist/cli", "--no-splitting"]);
+  console.log(`for Node     dist/cli/${name}.js        ${node}`);
+  const compiled = run("bun", [
+    "build",
+    "--compile",
+    "--minify",
+    "--sourcemap",
+    "--bytecode",
+    "--format=esm",
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+    entry,
+    "--outfile",
+    `dist/${name}`,
+  ]);
+  console.log(`executable   dist/${name}               ${compiled}`);
+}
