@@ -1,0 +1,125 @@
+/**
+ * A growable byte buffer with the few primitives that every layout here is made of. Little-endian; `varint`
+ * is LEB128 and carries whole numbers up to 2^53 − 1 without 32-bit operators (a revision outgrows them).
+ *
+ * @module
+ */
+import { type Key, writeKey } from "./bytes.ts";
+
+function assertWhole(value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 0)) {
+    throw new RangeError(`${value} is not a whole number from 0 to 2^53 - 1`);
+  }
+}
+
+/** Writes primitives one after the other. Reusable: {@link reset} keeps the memory. */
+export class ByteWriter {
+  /** The memory written to. Replaced when it grows: do not hold it across a write. */
+  bytes: Uint8Array;
+  /** How many bytes have been written. */
+  length = 0;
+  #view: DataView;
+
+  constructor(capacity = 256) {
+    this.bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  /** Forgets what was written, keeps the memory. */
+  reset(): void {
+    this.length = 0;
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.bytes.length) return;
+    let capacity = Math.max(this.bytes.length * 2, 64);
+    while (capacity < needed) capacity *= 2;
+    const grown = new Uint8Array(capacity);
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  u32(value: number): void {
+    this.reserve(4);
+    this.#view.setUint32(this.length, value, true);
+    this.length += 4;
+  }
+
+  /** A whole number from 0 to 2^53 − 1, in 8 bytes. */
+  u64(value: number): void {
+    assertWhole(value);
+    this.reserve(8);
+    this.#view.setUint32(this.length, value % 0x1_0000_0000, true);
+    this.#view.setUint32(this.length + 4, Math.floor(value / 0x1_0000_0000), true);
+    this.length += 8;
+  }
+
+  /** A signed 64-bit integer. */
+  i64(value: bigint): void {
+    this.reserve(8);
+    this.#view.setBigInt64(this.length, value, true);
+    this.length += 8;
+  }
+
+  /** Overwrites 4 bytes written earlier, at `offset`. */
+  patchU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value, true);
+  }
+
+  /** A whole number from 0 to 2^53 − 1, in 1 to 8 bytes. */
+  varint(value: number): void {
+    this.reserve(8);
+    const bytes = this.bytes;
+    if (!(value >= 0 && value <= 0x7fff_ffff)) {
+      assertWhole(value);
+      while (value > 0x7fff_ffff) {
+        bytes[this.length++] = (value % 128) | 0x80;
+        value = Math.floor(value / 128);
+      }
+    }
+    while (value > 127) {
+      bytes[this.length++] = (value & 127) | 0x80;
+      value >>>= 7;
+    }
+    bytes[this.length++] = value;
+  }
+
+  /** Bytes as they are, without a length. */
+  raw(value: Uint8Array): void {
+    this.reserve(value.length);
+    this.bytes.set(value, this.length);
+    this.length += value.length;
+  }
+
+  /** A varint length, then the bytes. */
+  blob(value: Uint8Array): void {
+    this.varint(value.length);
+    this.raw(value);
+  }
+
+  /** A varint length, then the bytes of the key. */
+  key(value: Key): void {
+    this.varint(value.length);
+    this.reserve(value.length);
+    writeKey(this.bytes, this.length, value);
+    this.length += value.length;
+  }
+
+  /** What was written, as a view: valid until the next write or reset. */
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** What was written, in fresh memory. */
+  take(): Uint8Array {
+    return this.bytes.slice(0, this.length);
+  }
+}

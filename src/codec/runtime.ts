@@ -1,0 +1,39 @@
+/**
+ * The two fast paths that runtimes offer and browsers do not: `Buffer`'s native string conversions and
+ * zlib's CRC-32. Found by looking, never by importing, so that everything above stays browser-safe; each user
+ * has a portable fallback that computes the same.
+ *
+ * @module
+ */
+
+/** The part of Node's `Buffer` prototype that the codecs call on plain byte arrays. */
+export interface NativeBuffer {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+  latin1Write(this: Uint8Array, text: string, offset: number, length: number): number;
+}
+
+interface Runtime {
+  readonly Buffer?: { readonly prototype: Partial<NativeBuffer>; allocUnsafeSlow?(size: number): Uint8Array };
+  readonly process?: { getBuiltinModule?(name: string): unknown };
+}
+
+const runtime = globalThis as unknown as Runtime;
+
+function findNativeBuffer(): NativeBuffer | null {
+  const prototype = runtime.Buffer?.prototype;
+  const { latin1Slice, latin1Write } = prototype ?? {};
+  return latin1Slice !== undefined && latin1Write !== undefined ? { latin1Slice, latin1Write } : null;
+}
+
+function findCrc32(): ((bytes: Uint8Array, seed?: number) => number) | null {
+  const zlib = runtime.process?.getBuiltinModule?.("node:zlib") as
+    | { crc32?: (bytes: Uint8Array, seed?: number) => number }
+    | undefined;
+  return zlib?.crc32 ?? null;
+}
+
+/** Native latin1 conversions, or null in a browser. */
+export const nativeBuffer: NativeBuffer | null = findNativeBuffer();
+
+/** Native CRC-32 (IEEE), or null in a browser. */
+export const nativeCrc32: ((bytes: Uint8Array, seed?: number) => number) | null = findCrc32();

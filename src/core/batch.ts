@@ -1,0 +1,78 @@
+/**
+ * The bytes of a batch: the commands that were proposed together, and the wall time that was stamped on them.
+ * What goes to the log as one record. Layout: version, time (u64), count (u32), then each command with its
+ * length as a varint.
+ *
+ * @module
+ */
+import { ByteReader, CodecError } from "../codec/byte_reader.ts";
+import { ByteWriter } from "../codec/byte_writer.ts";
+
+const VERSION = 1;
+const HEADER_BYTES = 13;
+const TIME_OFFSET = 1;
+const COUNT_OFFSET = 9;
+
+/** Collects commands. Reusable: {@link reset} keeps the memory. */
+export class BatchBuilder {
+  #writer: ByteWriter = new ByteWriter(16 * 1024);
+  #count = 0;
+
+  constructor() {
+    this.reset();
+  }
+
+  /** How many commands it holds. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many bytes the batch has so far. */
+  get bytes(): number {
+    return this.#writer.length;
+  }
+
+  /** Empties the batch, keeps the memory. */
+  reset(): void {
+    this.#writer.reset();
+    this.#count = 0;
+    this.#writer.u8(VERSION);
+    this.#writer.u64(0);
+    this.#writer.u32(0);
+  }
+
+  /** Copies a command into the batch. */
+  add(command: Uint8Array): void {
+    this.#writer.blob(command);
+    this.#count++;
+  }
+
+  /** Stamps the time and returns the batch's bytes as a view: valid until the next change. */
+  seal(time: number): Uint8Array {
+    this.#writer.patchU32(TIME_OFFSET, time % 0x1_0000_0000);
+    this.#writer.patchU32(TIME_OFFSET + 4, Math.floor(time / 0x1_0000_0000));
+    this.#writer.patchU32(COUNT_OFFSET, this.#count);
+    return this.#writer.view();
+  }
+}
+
+/**
+ * Calls `visit` with each command of a batch, in order, and the batch's time. The commands are views of `batch`.
+ *
+ * @throws {CodecError} when the bytes are not one batch
+ */
+export function readBatch(
+  batch: Uint8Array,
+  visit: (command: Uint8Array, time: number, index: number) => void,
+): void {
+  const reader = new ByteReader(batch);
+  const version = reader.u8();
+  if (version !== VERSION) throw new CodecError(`batch of version ${version}; this is version ${VERSION}`);
+  const time = reader.u64();
+  const count = reader.u32();
+  for (let index = 0; index < count; index++) visit(reader.blob(), time, index);
+  reader.finish();
+}
+
+/** The size in bytes of a batch without commands. */
+export const EMPTY_BATCH_BYTES: number = HEADER_BYTES;

@@ -1,0 +1,120 @@
+/**
+ * The two interfaces around a replication protocol: the deterministic machine below it, and the face it shows
+ * to front doors above. Commands, queries and results are opaque bytes here.
+ *
+ * @module
+ */
+import type { KvError } from "./errors.ts";
+
+/**
+ * The state of a machine at one moment, in slices, while the machine goes on. Taking slices must see the state
+ * as it was when the source was made.
+ */
+export interface SnapshotSource {
+  /** The next slice, of about `size` bytes, or null after the last. */
+  next(size: number): Uint8Array | null;
+  /** Lets go of what is held for the snapshot. Called once, also half-way. */
+  close(): void;
+}
+
+/** Takes the slices of a snapshot; the machine changes only when `finish` has verified the whole. */
+export interface SnapshotSink {
+  /** Takes the next slice. The bytes may be reused after the call. */
+  write(slice: Uint8Array): void;
+  /** Verifies the whole and replaces the machine's state by it. Throws, and changes nothing, if it is not whole. */
+  finish(): void;
+}
+
+/**
+ * A deterministic machine: the same commands with the same times in the same order give the same state and the
+ * same results on every replica. It reads no clock and draws no random number.
+ */
+export interface StateMachine {
+  /**
+   * Executes a command and returns its result. Never throws for what a client can send: bytes that make no
+   * sense give a result that says so. `time` is the wall time in milliseconds of the replica that proposed the
+   * command; it may go back between proposers. The result is fresh memory.
+   */
+  apply(command: Uint8Array, time: number): Uint8Array;
+
+  /** Answers a query from the present state and changes nothing. */
+  query(query: Uint8Array): Uint8Array;
+
+  /** Starts a snapshot of the present state. At most one is open at a time. */
+  snapshot(): SnapshotSource;
+
+  /** Starts to replace the state by a snapshot. */
+  restore(): SnapshotSink;
+
+  /**
+   * The time from which {@link dueCommand} has something to do, or null for never. The protocol proposes that
+   * command soon after, so that what is due happens in the log and never by a replica's own clock.
+   */
+  nextDue?(): number | null;
+
+  /** The command to propose when something is due. */
+  dueCommand?(): Uint8Array;
+}
+
+/**
+ * How a proposal ended: with the result of the command, or with an error that says whether it surely did not
+ * take effect ({@link KvError.retryable}) or may have (`OUTCOME_UNKNOWN`).
+ */
+export type Completion = (error: KvError | null, result: Uint8Array) => void;
+
+/** Whether a replica can serve, and why not. */
+export type ReplicationState = "starting" | "serving" | "failed" | "closed";
+
+/** Figures for status pages and metrics. */
+export interface ReplicationStatus {
+  readonly protocol: "none" | "2pc" | "paxos";
+  readonly state: ReplicationState;
+  /** Why the replica does not serve, when it does not. */
+  readonly reason: string | null;
+  /** Commands that were applied since the process started. */
+  readonly applied: number;
+  /** Commands that wait for their outcome. */
+  readonly pending: number;
+  /** The log position up to which the machine has applied. */
+  readonly appliedPosition: number;
+  /** Snapshots written since the process started. */
+  readonly snapshots: number;
+  /** Why the latest snapshot failed, or null. */
+  readonly snapshotFailure: string | null;
+}
+
+/**
+ * A replication protocol, as front doors see it. The callback forms are the primitives, because a front door
+ * answers many commands a turn; the promise forms are for people.
+ */
+export interface Replication {
+  /** Recovers what is stored and begins to serve. Rejects with the reason when it cannot. */
+  start(): Promise<void>;
+
+  /**
+   * Proposes a command: it is copied, replicated, made durable, applied, and then `done` is called, in the
+   * turn in which it was applied and before the next command is. Commands proposed one after the other by one
+   * caller are applied in that order. `done` is called exactly once, never before `propose` returns.
+   */
+  propose(command: Uint8Array, done: Completion): void;
+
+  /**
+   * Calls `done` once the machine reflects every write that was acknowledged anywhere before this call: what is
+   * then read from it in the same turn is linearizable. May call back before it returns.
+   */
+  barrier(done: (error: KvError | null) => void): void;
+
+  /** {@link propose} as a promise. */
+  submit(command: Uint8Array): Promise<Uint8Array>;
+
+  /** {@link barrier}, then the machine's answer to `query`. */
+  read(query: Uint8Array): Promise<Uint8Array>;
+
+  status(): ReplicationStatus;
+
+  /** Called once if the replica stops serving because of a failure, such as its disk's. */
+  onFailure(callback: (error: KvError) => void): void;
+
+  /** Takes no more commands, finishes those that were accepted, makes everything durable and stops. */
+  close(): Promise<void>;
+}

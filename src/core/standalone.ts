@@ -1,0 +1,324 @@
+/**
+ * Replication without replicas: one server whose log is its only promise. A command is acknowledged after the
+ * batch that holds it is durable and applied; because nothing is applied before it is durable, a read from the
+ * machine's state never shows what a crash could take back.
+ *
+ * One batch is in the log at a time. What is proposed while it is being synced makes the next one, so the
+ * batches grow with the load and a lone client waits for nobody.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Log, LogError } from "../ports/log.ts";
+import { BatchBuilder, readBatch } from "./batch.ts";
+import { KvError, OutcomeUnknown } from "./errors.ts";
+import type { Completion, Replication, ReplicationState, ReplicationStatus, StateMachine } from "./replication.ts";
+import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions, Snapshotter } from "./snapshotter.ts";
+
+/** What a {@link Standalone} is made of. */
+export interface StandaloneOptions extends Partial<SnapshotOptions> {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly stateMachine: StateMachine;
+  /** A batch is closed, and another begun, once it has this many bytes. @default 4194304 */
+  readonly maxBatch_bytes?: number;
+  /** Commands are refused while this many bytes of them wait. @default 268435456 */
+  readonly maxPending_bytes?: number;
+}
+
+/** Commands on their way through the log together. */
+interface Batch {
+  readonly builder: BatchBuilder;
+  readonly completions: Completion[];
+  /** Where the batch is in the log; 0 before it is appended. */
+  position: number;
+  /** The batch's bytes once sealed. */
+  sealed: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+const REPLAY_BYTES = 4 * 1024 * 1024;
+/** The least time between two housekeeping commands, so that many near expiries share one. */
+const HOUSEKEEPING_MS = 2;
+
+/** One durable server. */
+export class Standalone implements Replication {
+  #log: Log;
+  #clock: Clock;
+  #machine: StateMachine;
+  #snapshotter: Snapshotter;
+  #maxBatch_bytes: number;
+  #maxPending_bytes: number;
+
+  #state: ReplicationState = "starting";
+  #reason: string | null = null;
+  #applied = 0;
+  #appliedPosition = 0;
+  #time = 0;
+  #pending = 0;
+  #pending_bytes = 0;
+
+  /** The batch that takes proposals, and full ones before it. */
+  #open: Batch[] = [];
+  /** Batches in the log, not yet applied. */
+  #logged: Batch[] = [];
+  /** Batches to use again. */
+  #spare: Batch[] = [];
+  #flushScheduled = false;
+  #draining = false;
+
+  #housekeeping: Timer | null = null;
+  #housekeepingProposed = false;
+  #failureListener: ((error: KvError) => void) | null = null;
+  #closing: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
+
+  constructor(options: StandaloneOptions) {
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#machine = options.stateMachine;
+    this.#maxBatch_bytes = options.maxBatch_bytes ?? 4 * 1024 * 1024;
+    this.#maxPending_bytes = options.maxPending_bytes ?? 256 * 1024 * 1024;
+    this.#snapshotter = new Snapshotter(options.log, options.clock, options.stateMachine, {
+      snapshotEvery_bytes: options.snapshotEvery_bytes ?? DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes,
+      snapshotSlice_bytes: options.snapshotSlice_bytes ?? DEFAULT_SNAPSHOT_OPTIONS.snapshotSlice_bytes,
+    });
+  }
+
+  /** Restores the stored snapshot, replays the log after it, and begins to serve. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#state !== "starting") throw new KvError("CLOSED", `cannot start: this server is ${this.#state}`);
+      this.#recover();
+      this.#log.listen({
+        onDurable: (position) => this.#onDurable(position),
+        onFailure: (error) => this.#onLogFailure(error),
+      });
+      this.#state = "serving";
+      this.#scheduleHousekeeping();
+      resolve();
+    });
+  }
+
+  #recover(): void {
+    const snapshot = this.#log.readSnapshot();
+    if (snapshot !== null) {
+      const sink = this.#machine.restore();
+      for (const slice of snapshot.slices()) sink.write(slice);
+      sink.finish();
+      this.#appliedPosition = snapshot.position;
+    }
+    while (this.#appliedPosition < this.#log.lastPosition) {
+      for (const record of this.#log.read(this.#appliedPosition + 1, REPLAY_BYTES)) {
+        readBatch(record.payload, (command, time) => {
+          this.#time = time;
+          this.#machine.apply(command, time);
+        });
+        this.#appliedPosition = record.position;
+      }
+    }
+  }
+
+  propose(command: Uint8Array, done: Completion): void {
+    if (this.#state !== "serving" || this.#closing !== null) {
+      const error = this.#refusal();
+      this.#clock.defer(() => done(error, NOTHING));
+      return;
+    }
+    if (this.#pending_bytes + command.length > this.#maxPending_bytes) {
+      const error = new KvError(
+        "UNAVAILABLE",
+        `${this.#pending_bytes} bytes of commands wait to be logged; the limit is ${this.#maxPending_bytes}: try again later`,
+      );
+      this.#clock.defer(() => done(error, NOTHING));
+      return;
+    }
+    let batch = this.#open.at(-1);
+    if (batch === undefined || batch.builder.bytes >= this.#maxBatch_bytes) {
+      batch = this.#spare.pop() ?? { builder: new BatchBuilder(), completions: [], position: 0, sealed: NOTHING };
+      this.#open.push(batch);
+    }
+    batch.builder.add(command);
+    batch.completions.push(done);
+    this.#pending++;
+    this.#pending_bytes += command.length;
+    this.#scheduleFlush();
+  }
+
+  barrier(done: (error: KvError | null) => void): void {
+    // Applied is durable here and acknowledged comes after applied: the state reflects every acknowledged write.
+    done(this.#state === "serving" ? null : this.#refusal());
+  }
+
+  submit(command: Uint8Array): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.propose(command, (error, result) => error === null ? resolve(result) : reject(error));
+    });
+  }
+
+  read(query: Uint8Array): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.barrier((error) => error === null ? resolve(this.#machine.query(query)) : reject(error));
+    });
+  }
+
+  status(): ReplicationStatus {
+    return {
+      protocol: "none",
+      state: this.#state,
+      reason: this.#reason,
+      applied: this.#applied,
+      pending: this.#pending,
+      appliedPosition: this.#appliedPosition,
+      snapshots: this.#snapshotter.taken,
+      snapshotFailure: this.#snapshotter.failure,
+    };
+  }
+
+  onFailure(callback: (error: KvError) => void): void {
+    this.#failureListener = callback;
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#state === "closed") return resolve();
+      if (this.#closing !== null) {
+        this.#closing.push({ resolve, reject });
+        return;
+      }
+      this.#closing = [{ resolve, reject }];
+      this.#housekeeping?.cancel();
+      this.#snapshotter.close();
+      if (this.#pending === 0 || this.#state !== "serving") this.#finishClosing();
+    });
+  }
+
+  #refusal(): KvError {
+    if (this.#state === "failed") {
+      return new KvError("STORAGE_FAILED", `the server stopped taking requests: ${this.#reason}`);
+    }
+    if (this.#state === "starting") return new KvError("UNAVAILABLE", "the server is still starting: try again soon");
+    return new KvError("UNAVAILABLE", "the server is stopping: try another one, or again later");
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#draining || this.#logged.length > 0) return;
+    this.#flushScheduled = true;
+    this.#clock.defer(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    if (this.#state !== "serving") return;
+    this.#time = Math.max(this.#time, this.#clock.now());
+    const open = this.#open;
+    this.#open = [];
+    for (const [index, batch] of open.entries()) {
+      batch.sealed = batch.builder.seal(this.#time);
+      try {
+        batch.position = this.#log.append(batch.sealed);
+      } catch (error) {
+        // The log has stopped and says why to its listener; what it did not take stays in the queue for that.
+        this.#open = open.slice(index);
+        this.#fail(`the log takes no records: ${error instanceof Error ? error.message : String(error)}`);
+        return;
+      }
+      this.#logged.push(batch);
+    }
+  }
+
+  #onDurable(position: number): void {
+    this.#draining = true;
+    let thrown: { readonly error: unknown } | null = null;
+    while (this.#logged.length > 0 && this.#logged[0]!.position <= position) {
+      const batch = this.#logged.shift()!;
+      const bytes = batch.sealed.length;
+      readBatch(batch.sealed, (command, time, index) => {
+        const result = this.#machine.apply(command, time);
+        this.#pending--;
+        this.#pending_bytes -= command.length;
+        this.#applied++;
+        try {
+          batch.completions[index]!(null, result);
+        } catch (error) {
+          // A caller's own fault must not keep the rest of the batch from being applied.
+          thrown ??= { error };
+        }
+      });
+      this.#appliedPosition = batch.position;
+      this.#recycle(batch);
+      this.#snapshotter.onApplied(this.#appliedPosition, bytes);
+    }
+    this.#draining = false;
+    if (this.#open.length > 0) this.#scheduleFlush();
+    else if (this.#closing !== null && this.#logged.length === 0) this.#finishClosing();
+    this.#scheduleHousekeeping();
+    if (thrown !== null) throw (thrown as { readonly error: unknown }).error;
+  }
+
+  #recycle(batch: Batch): void {
+    if (this.#spare.length >= 2 || batch.sealed.length > this.#maxBatch_bytes) return;
+    batch.builder.reset();
+    batch.completions.length = 0;
+    batch.position = 0;
+    batch.sealed = NOTHING;
+    this.#spare.push(batch);
+  }
+
+  #onLogFailure(error: LogError): void {
+    this.#fail(error.message);
+  }
+
+  #fail(reason: string): void {
+    if (this.#state === "failed" || this.#state === "closed") return;
+    this.#state = "failed";
+    this.#reason = reason;
+    this.#housekeeping?.cancel();
+    this.#snapshotter.close();
+    const logged = this.#logged;
+    const open = this.#open;
+    this.#logged = [];
+    this.#open = [];
+    this.#pending = 0;
+    this.#pending_bytes = 0;
+    // A record whose sync failed may still be on the disk after a restart; one that never left surely is not.
+    const unknown = new OutcomeUnknown(`the disk failed while the write was under way: ${reason}`);
+    const refused = this.#refusal();
+    for (const batch of logged) for (const done of batch.completions) done(unknown, NOTHING);
+    for (const batch of open) for (const done of batch.completions) done(refused, NOTHING);
+    this.#failureListener?.(refused);
+    if (this.#closing !== null) this.#finishClosing();
+  }
+
+  #finishClosing(): void {
+    const waiting = this.#closing ?? [];
+    this.#log.close((error) => {
+      if (this.#state !== "failed") this.#state = "closed";
+      for (const { resolve, reject } of waiting) {
+        if (error === null || this.#state === "failed") resolve();
+        else reject(error);
+      }
+    });
+  }
+
+  #scheduleHousekeeping(): void {
+    this.#housekeeping?.cancel();
+    this.#housekeeping = null;
+    if (this.#state !== "serving" || this.#closing !== null || this.#housekeepingProposed) return;
+    const due = this.#machine.nextDue?.() ?? null;
+    if (due === null) return;
+    const delay_ms = Math.max(due - this.#clock.now(), HOUSEKEEPING_MS);
+    this.#housekeeping = this.#clock.after(Math.min(delay_ms, 2 ** 30), () => this.#keepHouse(due));
+  }
+
+  #keepHouse(due: number): void {
+    this.#housekeeping = null;
+    if (this.#clock.now() < due) return this.#scheduleHousekeeping();
+    const command = this.#machine.dueCommand?.();
+    if (command === undefined) return;
+    this.#housekeepingProposed = true;
+    this.propose(command, () => {
+      this.#housekeepingProposed = false;
+      this.#scheduleHousekeeping();
+    });
+  }
+}
