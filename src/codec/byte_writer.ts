@@ -30,6 +30,14 @@ export class ByteWriter {
     this.length = 0;
   }
 
+  /** Takes the first `count` bytes away. */
+  drop(count: number): void {
+    if (!(count >= 0 && count <= this.length)) throw new RangeError(`${count} of ${this.length} bytes`);
+    if (count === 0) return;
+    this.bytes.copyWithin(0, count, this.length);
+    this.length -= count;
+  }
+
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {
     const needed = this.length + count;
@@ -78,7 +86,8 @@ export class ByteWriter {
   varint(value: number): void {
     this.reserve(8);
     const bytes = this.bytes;
-    if (!(value >= 0 && value <= 0x7fff_ffff)) {
+    // Not a whole number below 2^31: the 32-bit operators below would not do.
+    if ((value | 0) !== value || value < 0) {
       assertWhole(value);
       while (value > 0x7fff_ffff) {
         bytes[this.length++] = (value % 128) | 0x80;

@@ -68,10 +68,12 @@ const RETRYABLE: ReadonlySet<KvErrorCode> = new Set<KvErrorCode>([
  * ```
  */
 export class KvError extends Error {
+  /** The class of the error. */
   override readonly name: string = "KvError";
   /** What went wrong, for programs. Stable across versions. */
   readonly code: KvErrorCode;
 
+  /** An error with a code and a message for people. */
   constructor(code: KvErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -88,8 +90,10 @@ export class KvError extends Error {
  * gives the one true result; as a new operation it might be applied twice.
  */
 export class OutcomeUnknown extends KvError {
+  /** The class of the error. */
   override readonly name = "OutcomeUnknown";
 
+  /** An error with a message that says what happened to the write. */
   constructor(message: string, options?: ErrorOptions) {
     super("OUTCOME_UNKNOWN", message, options);
   }
@@ -97,10 +101,12 @@ export class OutcomeUnknown extends KvError {
 
 /** A revision that is older than the history that is kept. */
 export class Compacted extends KvError {
+  /** The class of the error. */
   override readonly name = "Compacted";
   /** The oldest revision from which events can still be had. */
   readonly oldestRevision: number;
 
+  /** An error that says what is kept. */
   constructor(message: string, oldestRevision: number, options?: ErrorOptions) {
     super("COMPACTED", message, options);
     this.oldestRevision = oldestRevision;

@@ -67,7 +67,9 @@ export type ReplicationState = "starting" | "serving" | "failed" | "closed";
 
 /** Figures for status pages and metrics. */
 export interface ReplicationStatus {
+  /** Which protocol replicates. */
   readonly protocol: "none" | "2pc" | "paxos";
+  /** Whether it serves. */
   readonly state: ReplicationState;
   /** Why the replica does not serve, when it does not. */
   readonly reason: string | null;
@@ -110,6 +112,7 @@ export interface Replication {
   /** {@link barrier}, then the machine's answer to `query`. */
   read(query: Uint8Array): Promise<Uint8Array>;
 
+  /** Figures for status pages and metrics. */
   status(): ReplicationStatus;
 
   /** Called once if the replica stops serving because of a failure, such as its disk's. */

@@ -3,8 +3,9 @@
  * batch that holds it is durable and applied; because nothing is applied before it is durable, a read from the
  * machine's state never shows what a crash could take back.
  *
- * One batch is in the log at a time. What is proposed while it is being synced makes the next one, so the
- * batches grow with the load and a lone client waits for nobody.
+ * What is proposed in one turn of the event loop makes one batch, one record of the log. The log syncs all records
+ * that were appended while its last sync ran together, so syncs are shared under load and a lone client waits
+ * for nobody.
  *
  * @module
  */
@@ -17,8 +18,11 @@ import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions, Snapshotter } from "./s
 
 /** What a {@link Standalone} is made of. */
 export interface StandaloneOptions extends Partial<SnapshotOptions> {
+  /** Where commands become durable; the server closes it. */
   readonly log: Log;
+  /** Stamps batches and ends turns. */
   readonly clock: Clock;
+  /** What the commands are applied to; empty at first. */
   readonly stateMachine: StateMachine;
   /** A batch is closed, and another begun, once it has this many bytes. @default 4194304 */
   readonly maxBatch_bytes?: number;
@@ -38,6 +42,8 @@ interface Batch {
 
 const NOTHING = new Uint8Array(0);
 const REPLAY_BYTES = 4 * 1024 * 1024;
+/** How many emptied batches are kept to be used again. */
+const MAX_SPARE = 16;
 /** The least time between two housekeeping commands, so that many near expiries share one. */
 const HOUSEKEEPING_MS = 2;
 
@@ -72,6 +78,7 @@ export class Standalone implements Replication {
   #failureListener: ((error: KvError) => void) | null = null;
   #closing: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
 
+  /** A server that does not serve yet: {@link start} it. */
   constructor(options: StandaloneOptions) {
     this.#log = options.log;
     this.#clock = options.clock;
@@ -118,6 +125,7 @@ export class Standalone implements Replication {
     }
   }
 
+  /** Logs a command, applies it when it is durable, then calls `done`. See {@link Replication.propose}. */
   propose(command: Uint8Array, done: Completion): void {
     if (this.#state !== "serving" || this.#closing !== null) {
       const error = this.#refusal();
@@ -144,23 +152,27 @@ export class Standalone implements Replication {
     this.#scheduleFlush();
   }
 
+  /** Calls `done` at once: the state reflects every acknowledged write. See {@link Replication.barrier}. */
   barrier(done: (error: KvError | null) => void): void {
     // Applied is durable here and acknowledged comes after applied: the state reflects every acknowledged write.
     done(this.#state === "serving" ? null : this.#refusal());
   }
 
+  /** {@link propose} as a promise. */
   submit(command: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.propose(command, (error, result) => error === null ? resolve(result) : reject(error));
     });
   }
 
+  /** The answer of the machine to `query`, from its present state. */
   read(query: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.barrier((error) => error === null ? resolve(this.#machine.query(query)) : reject(error));
     });
   }
 
+  /** Figures for status pages and metrics. */
   status(): ReplicationStatus {
     return {
       protocol: "none",
@@ -174,10 +186,12 @@ export class Standalone implements Replication {
     };
   }
 
+  /** Names who is told, once, when the log has failed. */
   onFailure(callback: (error: KvError) => void): void {
     this.#failureListener = callback;
   }
 
+  /** Finishes what was accepted, closes the log, and stops. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#state === "closed") return resolve();
@@ -201,7 +215,7 @@ export class Standalone implements Replication {
   }
 
   #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#draining || this.#logged.length > 0) return;
+    if (this.#flushScheduled || this.#draining) return;
     this.#flushScheduled = true;
     this.#clock.defer(() => this.#flush());
   }
@@ -256,7 +270,7 @@ export class Standalone implements Replication {
   }
 
   #recycle(batch: Batch): void {
-    if (this.#spare.length >= 2 || batch.sealed.length > this.#maxBatch_bytes) return;
+    if (this.#spare.length >= MAX_SPARE || batch.sealed.length > this.#maxBatch_bytes) return;
     batch.builder.reset();
     batch.completions.length = 0;
     batch.position = 0;

@@ -7,6 +7,7 @@
 
 /** A timer that can be cancelled; cancelling one that has fired does nothing. */
 export interface Timer {
+  /** Keeps the timer from firing. */
   cancel(): void;
 }
 

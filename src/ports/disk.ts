@@ -14,10 +14,14 @@ export type DiskErrorCode = "not-found" | "exists" | "no-space" | "locked" | "io
 
 /** A disk operation that failed. `path` is the name inside the directory, or the directory itself. */
 export class DiskError extends Error {
+  /** The name of this class of errors. */
   override readonly name = "DiskError";
+  /** What went wrong, for programs. */
   readonly code: DiskErrorCode;
+  /** The file's name, or the directory. */
   readonly path: string;
 
+  /** An error with the operating system's own as its `cause`, where there is one. */
   constructor(code: DiskErrorCode, path: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -27,13 +27,16 @@ export type LogErrorCode =
 
 /** A log that cannot be opened, or that has failed and takes no more records. */
 export class LogError extends Error {
+  /** The name of this class of errors. */
   override readonly name = "LogError";
+  /** What went wrong, for programs. */
   readonly code: LogErrorCode;
   /** The file concerned, when there is one. */
   readonly file: string | undefined;
   /** The byte offset in the file, when it is known. */
   readonly offset: number | undefined;
 
+  /** An error about the place `where`, as far as that is known. */
   constructor(
     code: LogErrorCode,
     message: string,
@@ -46,9 +49,11 @@ export class LogError extends Error {
   }
 }
 
-/** A record as read back: its position and the bytes that were appended. */
+/** A record as read back: its position and the bytes that were appended, a view of memory it may share with others. */
 export interface LogRecord {
+  /** Its place in the log, from 1 on. */
   readonly position: number;
+  /** The bytes that were appended. */
   readonly payload: Uint8Array;
 }
 
@@ -93,13 +98,21 @@ export interface SnapshotReader {
 export interface LogStatus {
   /** Bytes of records on disk (or in memory). */
   readonly bytes: number;
+  /** Files that the log is spread over. */
   readonly segments: number;
+  /** See {@link Log.firstPosition}. */
   readonly firstPosition: number;
+  /** See {@link Log.lastPosition}. */
   readonly lastPosition: number;
+  /** See {@link Log.durablePosition}. */
   readonly durablePosition: number;
+  /** Records appended since the log was opened. */
   readonly appends: number;
+  /** Syncs that succeeded since the log was opened. */
   readonly syncs: number;
+  /** The position of the stored snapshot, 0 for none. */
   readonly snapshotPosition: number;
+  /** Bytes in the stored snapshot. */
   readonly snapshotBytes: number;
 }
 
@@ -152,6 +165,7 @@ export interface Log {
   /** The newest stored snapshot, or null. */
   readSnapshot(): SnapshotReader | null;
 
+  /** Figures for status pages and metrics. */
   status(): LogStatus;
 
   /** Syncs what was appended, releases the directory, then calls `done`. Later calls call back at once. */

@@ -63,10 +63,10 @@ class ScriptedLog implements Log {
     if (this.closed) throw new LogError("closed", "the log is closed");
     return this.records.push(payload.slice());
   }
-  /** Completes the sync under way. */
-  sync(): void {
-    this.durablePosition = this.records.length;
-    this.listener!.onDurable(this.durablePosition);
+  /** Completes the sync of the records up to `position`, of all unless it is given. */
+  sync(position: number = this.records.length): void {
+    this.durablePosition = position;
+    this.listener!.onDurable(position);
   }
   read(position: number): LogRecord[] {
     return [{ position, payload: this.records[position - 1]! }];
@@ -131,7 +131,7 @@ describe("Standalone", () => {
   test("acknowledges and applies a command only after its record is durable", async () => {
     const { clock, log, machine, propose, outcomes } = await started();
     propose("a");
-    clock.turn();
+    clock.run();
     expect(log.records).toHaveLength(1);
     expect(machine.lines).toEqual([]);
     expect(outcomes).toEqual([]);
@@ -140,18 +140,16 @@ describe("Standalone", () => {
     expect(outcomes).toEqual(["1:a"]);
   });
 
-  test("logs what was proposed in one turn as one record, and what came during a sync as the next", async () => {
+  test("logs what was proposed in one turn as one record, and does not wait for a sync under way", async () => {
     const { clock, log, propose, outcomes } = await started();
     for (let i = 0; i < 1000; i++) propose(`${i}`);
-    clock.turn();
+    clock.run();
     expect(log.records).toHaveLength(1);
     propose("x");
     propose("y");
-    clock.turn();
-    expect(log.records).toHaveLength(1);
-    log.sync();
-    clock.turn();
+    clock.run();
     expect(log.records).toHaveLength(2);
+    log.sync(1);
     expect(outcomes).toHaveLength(1000);
     log.sync();
     expect(outcomes.slice(-2)).toEqual(["1001:x", "1002:y"]);
@@ -161,7 +159,7 @@ describe("Standalone", () => {
     const first = await started();
     for (const line of ["a", "b", "c"]) {
       first.propose(line);
-      first.clock.turn();
+      first.clock.run();
       first.log.sync();
     }
     first.log.snapshot = { position: 2, bytes: textToBytes("a\nb\n") };
@@ -175,13 +173,13 @@ describe("Standalone", () => {
     const failures: string[] = [];
     server.onFailure((error) => failures.push(error.message));
     propose("logged");
-    clock.turn();
+    clock.run();
     propose("waiting");
     log.listener!.onFailure(new LogError("full", "no space left"));
     expect(outcomes).toEqual(["logged OUTCOME_UNKNOWN", "waiting STORAGE_FAILED"]);
     propose("later");
     expect(outcomes).toHaveLength(2);
-    clock.turn();
+    clock.run();
     expect(outcomes.at(-1)).toBe("later STORAGE_FAILED");
     expect(failures).toEqual(["the server stopped taking requests: no space left"]);
     await expect(server.read(textToBytes("q"))).rejects.toMatchObject({ code: "STORAGE_FAILED", retryable: true });
@@ -192,7 +190,7 @@ describe("Standalone", () => {
     propose("a");
     const closed = server.close();
     propose("b");
-    clock.turn();
+    clock.run();
     expect(log.closed).toBe(false);
     log.sync();
     await closed;
@@ -205,11 +203,11 @@ describe("Standalone", () => {
     const { clock, log, propose, outcomes } = await started({ maxPending_bytes: 3 });
     propose("abc");
     propose("d");
-    clock.turn();
+    clock.run();
     expect(outcomes).toEqual(["d UNAVAILABLE"]);
     log.sync();
     propose("d");
-    clock.turn();
+    clock.run();
     log.sync();
     expect(outcomes).toEqual(["d UNAVAILABLE", "1:abc", "2:d"]);
   });
@@ -220,11 +218,11 @@ describe("Standalone", () => {
       throw new Error("the caller's fault");
     });
     propose("b");
-    clock.turn();
+    clock.run();
     expect(() => log.sync()).toThrow("the caller's fault");
     expect(machine.lines).toEqual(["a", "b"]);
     propose("c");
-    clock.turn();
+    clock.run();
     log.sync();
     expect(machine.lines).toEqual(["a", "b", "c"]);
   });
@@ -232,17 +230,17 @@ describe("Standalone", () => {
   test("never stamps a time before an earlier one, also after a restart", async () => {
     const first = await started();
     first.propose("a");
-    first.clock.turn();
+    first.clock.run();
     first.log.sync();
     first.clock.jump(5);
     first.propose("b");
-    first.clock.turn();
+    first.clock.run();
     first.log.sync();
     expect(first.machine.times).toEqual([1_000_000, 1_000_000]);
     const second = await started({ log: first.log });
     second.clock.jump(7);
     second.propose("c");
-    second.clock.turn();
+    second.clock.run();
     second.log.sync();
     expect(second.machine.times).toEqual([1_000_000, 1_000_000, 1_000_000]);
   });
@@ -251,7 +249,7 @@ describe("Standalone", () => {
     const { clock, log, machine, propose } = await started();
     machine.due = clock.now() + 100;
     propose("a");
-    clock.turn();
+    clock.run();
     log.sync();
     clock.advance(99);
     expect(log.records).toHaveLength(1);
@@ -267,15 +265,15 @@ describe("Standalone", () => {
     const { clock, log, propose, machine } = await started({ snapshotEvery_bytes: 40 });
     for (const line of ["first", "second", "third"]) {
       propose(line);
-      clock.turn();
+      clock.run();
       log.sync();
     }
-    clock.turn();
+    clock.run();
     expect(log.snapshot?.position).toBe(3);
     expect(bytesToText(log.snapshot!.bytes)).toBe("first\nsecond\nthird\n");
     expect(log.truncatedTo).toBe(3);
     propose("fourth");
-    clock.turn();
+    clock.run();
     log.sync();
     expect(machine.lines).toHaveLength(4);
     const restarted = await started({ log });

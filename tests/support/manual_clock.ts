@@ -1,68 +1,71 @@
-/** A clock that stands still until a test moves it: timers and deferred calls run inside `advance` and `turn`. */
+/**
+ * A clock that a test moves: turns and timers happen when the test says so, in one fixed order.
+ *
+ * @module
+ */
 import type { Clock, Timer } from "../../src/ports/clock.ts";
 
-interface Pending {
+interface Waiting {
   readonly at: number;
-  readonly order: number;
   readonly callback: () => void;
-  cancelled: boolean;
+  isCancelled: boolean;
 }
 
-/** A {@link Clock} moved by hand. Both of its times start at 1,000,000 ms. */
+/** Virtual time, and the work that waits for it. */
 export class ManualClock implements Clock {
-  #elapsed = 1_000_000;
+  #now = 1_000_000;
   #wallOffset = 0;
-  #order = 0;
   #deferred: (() => void)[] = [];
-  #timers: Pending[] = [];
+  #timers: Waiting[] = [];
 
   now(): number {
-    return this.#elapsed + this.#wallOffset;
+    return this.#now + this.#wallOffset;
   }
 
   monotonic(): number {
-    return this.#elapsed;
+    return this.#now;
   }
 
   after(delay_ms: number, callback: () => void): Timer {
-    const timer: Pending = { at: this.#elapsed + delay_ms, order: this.#order++, callback, cancelled: false };
-    this.#timers.push(timer);
-    return { cancel: () => void (timer.cancelled = true) };
+    const waiting: Waiting = { at: this.#now + delay_ms, callback, isCancelled: false };
+    this.#timers.push(waiting);
+    return { cancel: () => void (waiting.isCancelled = true) };
   }
 
   defer(callback: () => void): void {
     this.#deferred.push(callback);
   }
 
-  /** Ends the turn: runs what was deferred, and what that defers, until nothing is. */
-  turn(): void {
-    for (let rounds = 0; this.#deferred.length > 0; rounds++) {
-      if (rounds > 10_000) throw new Error("deferred calls never end");
-      const batch = this.#deferred;
-      this.#deferred = [];
-      for (const callback of batch) callback();
-    }
+  /** Runs the oldest deferred callback; false when there is none. */
+  step(): boolean {
+    const callback = this.#deferred.shift();
+    callback?.();
+    return callback !== undefined;
   }
 
-  /** Moves time on, running timers in order and ending a turn after each. */
-  advance(duration_ms: number): void {
-    this.turn();
-    const end = this.#elapsed + duration_ms;
+  /** Runs deferred callbacks, also those that they defer, until none is left. */
+  run(): void {
+    for (let count = 0; this.step(); count++) if (count > 1_000_000) throw new Error("deferred calls never end");
+  }
+
+  /** Lets time pass: timers that are due fire in order, and what they defer runs. */
+  advance(milliseconds: number): void {
+    const end = this.#now + milliseconds;
     for (;;) {
-      this.#timers = this.#timers.filter((timer) => !timer.cancelled);
-      const next = this.#timers.toSorted((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (next === undefined || next.at > end) break;
+      this.run();
+      this.#timers = this.#timers.filter((timer) => !timer.isCancelled);
+      const next = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
       this.#timers.splice(this.#timers.indexOf(next), 1);
-      this.#elapsed = Math.max(this.#elapsed, next.at);
+      this.#now = Math.max(this.#now, next.at);
       next.callback();
-      this.turn();
     }
-    this.#elapsed = end;
-    this.turn();
+    this.#now = end;
+    this.run();
   }
 
   /** Sets the wall clock; elapsed time and timers stay as they are. */
   jump(to: number): void {
-    this.#wallOffset = to - this.#elapsed;
+    this.#wallOffset = to - this.#now;
   }
 }
