@@ -1,0 +1,123 @@
+/**
+ * The latest events, kept so that a watcher can resume by revision. Bounded by events and by bytes, and dropped
+ * by whole revisions, so that a revision is either kept with all its events or not at all.
+ *
+ * Events are kept as bytes, in chunks of many: a hundred thousand overwritten values as objects of their own would
+ * cost the garbage collector more than the commands that wrote them, for something that is seldom read.
+ *
+ * @module
+ */
+import { ByteReader } from "../../codec/byte_reader.ts";
+import { ByteWriter } from "../../codec/byte_writer.ts";
+import type { Limits } from "./limits.ts";
+import { readEvent, writeEvent } from "./result_codec.ts";
+import type { WatchEvent } from "./result.ts";
+
+/** A chunk is closed at this size, unless a revision goes on. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** What is dropped at once is at most about this part of what may be kept. */
+const CHUNKS_AT_LEAST = 16;
+
+/** The most that an event takes up besides its key and value. */
+const EVENT_OVERHEAD = 64;
+
+interface Chunk {
+  readonly writer: ByteWriter;
+  lastRevision: number;
+  events: number;
+}
+
+/** The events of the latest revisions, in their order. */
+export class History {
+  /** Each holds whole revisions; the last one is being written. */
+  #chunks: Chunk[] = [];
+  /** The memory of a chunk that was dropped, for the next one. */
+  #spare: ByteWriter | null = null;
+  #events = 0;
+  #bytes = 0;
+  #floor: number;
+  readonly #maxEvents: number;
+  readonly #maxBytes: number;
+  readonly #chunkEvents: number;
+  readonly #chunkBytes: number;
+
+  /** Starts empty after revision `floor`. */
+  constructor(limits: Limits, floor: number) {
+    this.#maxEvents = limits.maxHistoryEvents;
+    this.#maxBytes = limits.maxHistoryBytes;
+    this.#chunkEvents = Math.max(1, Math.floor(this.#maxEvents / CHUNKS_AT_LEAST));
+    this.#chunkBytes = Math.min(CHUNK_BYTES, Math.floor(this.#maxBytes / CHUNKS_AT_LEAST));
+    this.#floor = floor;
+  }
+
+  /** The highest revision whose events may be gone: those of later ones are all here. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** How many events are kept. */
+  get length(): number {
+    return this.#events;
+  }
+
+  /** How many bytes they take up. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds an event; its revision is not below that of the one before. */
+  push(event: WatchEvent): void {
+    // The rest of a revision that is too large to be kept.
+    if (event.revision <= this.#floor) return;
+    if (this.#maxEvents === 0) {
+      this.#floor = event.revision;
+      return;
+    }
+    const chunk = this.#chunkFor(event);
+    const before = chunk.writer.length;
+    writeEvent(chunk.writer, event);
+    chunk.lastRevision = event.revision;
+    chunk.events++;
+    this.#events++;
+    this.#bytes += chunk.writer.length - before;
+    while (this.#events > this.#maxEvents || this.#bytes > this.#maxBytes) this.#dropChunk();
+  }
+
+  /** Calls `visit` with the events from `revision` on, in order, until it returns false. */
+  scan(revision: number, visit: (event: WatchEvent) => boolean): void {
+    for (const chunk of this.#chunks) {
+      if (chunk.lastRevision < revision) continue;
+      const reader = new ByteReader(chunk.writer.bytes, 0, chunk.writer.length);
+      while (reader.remaining > 0) {
+        const event = readEvent(reader);
+        if (event.revision >= revision && !visit(event)) return;
+      }
+    }
+  }
+
+  #chunkFor(event: WatchEvent): Chunk {
+    const last = this.#chunks[this.#chunks.length - 1];
+    const size = event.key.length + event.entry.value.length + EVENT_OVERHEAD;
+    if (last !== undefined) {
+      const full = last.events >= this.#chunkEvents || last.writer.length + size > this.#chunkBytes;
+      if (!full || last.lastRevision === event.revision) return last;
+    }
+    const writer = this.#spare ?? new ByteWriter(Math.max(size, this.#chunkBytes));
+    this.#spare = null;
+    const chunk: Chunk = { writer, lastRevision: 0, events: 0 };
+    this.#chunks.push(chunk);
+    return chunk;
+  }
+
+  #dropChunk(): void {
+    const chunk = this.#chunks.shift()!;
+    this.#floor = chunk.lastRevision;
+    this.#events -= chunk.events;
+    this.#bytes -= chunk.writer.length;
+    if (chunk.writer.bytes.length <= this.#chunkBytes) {
+      chunk.writer.reset();
+      this.#spare = chunk.writer;
+    }
+  }
+}

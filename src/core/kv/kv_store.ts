@@ -1,0 +1,346 @@
+/**
+ * The state machine that is replicated: entries, sessions and watches behind one interface. Deterministic: the
+ * same commands with the same times in the same order give the same state, the same results and the same
+ * {@link KVStore.hash} on every replica and every runtime.
+ *
+ * A command is applied in one go: it is decoded, checked, executed, its result encoded, and its events delivered.
+ *
+ * @module
+ */
+import { CodecError } from "../../codec/byte_reader.ts";
+import { ByteWriter } from "../../codec/byte_writer.ts";
+import { type Key, keyFromBytes, keyToBytes } from "../../codec/bytes.ts";
+import { crc32 } from "../../codec/checksum.ts";
+import { KvError } from "../errors.ts";
+import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.ts";
+import { type Command, isRead, type Once, type ReadOperation } from "./command.ts";
+import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "./command_codec.ts";
+import { EntryTable } from "./entry_table.ts";
+import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Executor, type ReadResult, stampRevision } from "./operations.ts";
+import { decodeResult, encodeResult, writeResult } from "./result_codec.ts";
+import type { Entry, ErrorResult, Result, WatchEvent } from "./result.ts";
+import { SessionTable } from "./session_table.ts";
+import { hashState } from "./snapshot_format.ts";
+import { StateRestore } from "./snapshot_sink.ts";
+import { StateSnapshot } from "./snapshot_source.ts";
+import { type Watch, WatchHub, type WatchListener, type WatchOptions } from "./watch_hub.ts";
+
+export type { Watch, WatchListener, WatchOptions } from "./watch_hub.ts";
+
+/** How many keys, and how many sessions, one {@link KVStore.dueCommand} removes at most. */
+const DUE_LIMIT = 1000;
+
+/** A larger buffer is not kept for the next result. */
+const KEPT_WRITER_BYTES = 256 * 1024;
+
+/** How many keys {@link KVStore.randomKey} steps over at most. */
+const RANDOM_STEPS = 1000;
+
+/**
+ * A key-value store as a deterministic state machine. By itself it keeps everything in memory and knows no clock:
+ * hand it to a replication protocol, or apply commands to it in a test.
+ *
+ * @example
+ * ```ts
+ * import { decodeResult, encodeCommand, KVStore, keyFromText } from "@x/kvpaxos";
+ *
+ * const store = new KVStore();
+ * const bytes = encodeCommand({ type: "increment", key: keyFromText("visits"), delta: 1n });
+ * const result = decodeResult(store.apply(bytes, 1_700_000_000_000));
+ * console.assert(result.type === "integer" && result.value === 1n);
+ * console.assert(store.revision === 1);
+ * ```
+ *
+ * @example A snapshot, taken in slices while the store goes on, and restored elsewhere
+ * ```ts
+ * import { keyFromText, KVStore } from "@x/kvpaxos";
+ *
+ * const store = new KVStore();
+ * store.execute({ type: "increment", key: keyFromText("visits"), delta: 1n }, 0);
+ *
+ * const copy = new KVStore();
+ * const sink = copy.restore();
+ * const source = store.snapshot();
+ * for (let slice = source.next(65536); slice !== null; slice = source.next(65536)) sink.write(slice);
+ * source.close();
+ * sink.finish();
+ * console.assert(copy.hash() === store.hash());
+ * ```
+ */
+export class KVStore implements StateMachine {
+  /** The limits in force. Those that decide what a command does must be the same on every replica. */
+  readonly limits: Limits;
+  readonly #hub: WatchHub;
+  readonly #record = (event: WatchEvent): void => this.#hub.record(event);
+  #table: EntryTable;
+  #sessions: SessionTable;
+  #executor: Executor;
+  #writer = new ByteWriter(1024);
+  #snapshot: StateSnapshot | null = null;
+  /** Where {@link randomKey} goes on. */
+  #randomStart = "" as Key;
+
+  /**
+   * An empty store. `limits` replaces some of {@link DEFAULT_LIMITS}.
+   *
+   * @throws {KvError} when they do not go together
+   */
+  constructor(options: { readonly limits?: Partial<Limits> } = {}) {
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    checkLimits(this.limits);
+    this.#hub = new WatchHub(this.limits);
+    this.#table = new EntryTable(0, 0, this.#record);
+    this.#sessions = new SessionTable(this.limits, 0);
+    this.#executor = new Executor(this.#table, this.limits);
+  }
+
+  /** How many commands have changed an entry. */
+  get revision(): number {
+    return this.#table.revision;
+  }
+
+  /** How many entries there are, due ones that have not been removed yet included. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** The log time: the highest time given with a command, in milliseconds since the Unix epoch. */
+  get time(): number {
+    return this.#table.time;
+  }
+
+  /** How many sessions there are. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** How many watches are open. */
+  get watchers(): number {
+    return this.#hub.watchers;
+  }
+
+  /** The oldest revision from which {@link watch} and {@link events} can start. */
+  get oldestRevision(): number {
+    return this.#hub.oldestRevision;
+  }
+
+  /**
+   * Executes the command in `bytes` and returns the bytes of its result, in fresh memory. Bytes that are not a
+   * command, or one that breaks a limit, give an {@link ErrorResult}.
+   */
+  apply(bytes: Uint8Array, time: number): Uint8Array {
+    let command: Command;
+    try {
+      command = decodeOwnedCommand(bytes);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#table.begin(time);
+      return encodeResult(this.#error(new KvError("INVALID_ARGUMENT", `not a command: ${error.message}`)));
+    }
+    let result: Uint8Array;
+    if (command.type === "once") result = this.#once(command, time, true);
+    else result = this.#encode(this.#execute(command, time, true));
+    this.#hub.deliver();
+    return result;
+  }
+
+  /** As {@link apply}, without the bytes. The result shares its entries with the store: do not write to them. */
+  execute(command: Command, time: number): Result {
+    const result = command.type === "once"
+      ? decodeResult(this.#once(command, time, false))
+      : this.#execute(command, time, false);
+    this.#hub.deliver();
+    return result;
+  }
+
+  /** Answers a `get` or `range` from the present state; other commands give an {@link ErrorResult}. */
+  query(bytes: Uint8Array): Uint8Array {
+    try {
+      const command = decodeCommand(bytes);
+      if (isRead(command)) return this.#encode(this.read(command));
+      throw new KvError("INVALID_ARGUMENT", `a ${command.type} is no query: it goes through the log`);
+    } catch (error) {
+      if (error instanceof KvError) return encodeResult(this.#error(error));
+      if (!(error instanceof CodecError)) throw error;
+      return encodeResult(this.#error(new KvError("INVALID_ARGUMENT", `not a query: ${error.message}`)));
+    }
+  }
+
+  /** The entry at `key`. It is shared with the store: do not write to it. */
+  entry(key: Key): Entry | undefined {
+    return this.#table.live(key);
+  }
+
+  /** Answers a read from the present state. The result shares its entries with the store: do not write to them. */
+  read(operation: ReadOperation): ReadResult {
+    this.#executor.begin(false);
+    return this.#executor.read(operation);
+  }
+
+  /**
+   * Some key, for `random` in [0, 1), or null when there is none. All keys are about equally likely over many calls;
+   * up to 1,000 keys they are exactly so.
+   */
+  randomKey(random: number): Key | null {
+    const table = this.#table;
+    if (table.size === 0) return null;
+    let steps = Math.floor(random * Math.min(table.size, RANDOM_STEPS));
+    let found: Key | null = null;
+    const visit = (key: Key): boolean => {
+      if (table.live(key) === undefined) return true;
+      found = key;
+      return steps-- > 0;
+    };
+    table.index.scan(this.#randomStart, null, visit);
+    // Round the end. A round that passes fewer keys than there are steps left need not be walked again and again.
+    while (steps >= 0) {
+      const before = steps;
+      table.index.scan("" as Key, null, visit);
+      if (steps === before) return null;
+      if (steps >= 0) steps %= before - steps;
+    }
+    this.#randomStart = (found! + "\0") as Key;
+    return found;
+  }
+
+  /**
+   * Calls `listener` with every event in [start, end), those from `fromRevision` on that have already happened
+   * before this returns.
+   *
+   * @throws {Compacted} when `fromRevision` is older than the history that is kept
+   */
+  watch(options: WatchOptions, listener: WatchListener): Watch {
+    return this.#hub.watch(options, listener);
+  }
+
+  /**
+   * Past events in [start, end) from `fromRevision` on: about `limit`, as many as fill up the last revision, so that
+   * the next call can start after it.
+   *
+   * @throws {Compacted} when `fromRevision` is older than the history that is kept
+   */
+  events(options: WatchOptions & { readonly limit: number }): readonly WatchEvent[] {
+    return this.#hub.events(options);
+  }
+
+  /** The time from which {@link dueCommand} has something to remove, or null for never. */
+  nextDue(): number | null {
+    const entry = this.#table.nextDue();
+    const session = this.#sessions.nextDue();
+    if (entry === null || session === null) return entry ?? session;
+    return Math.min(entry, session);
+  }
+
+  /** The command to put through the log when something is due. */
+  dueCommand(): Uint8Array {
+    return encodeCommand({ type: "expireDue", limit: DUE_LIMIT });
+  }
+
+  /**
+   * Starts a snapshot of the present state, to be taken in slices while the store goes on.
+   *
+   * @throws {Error} when one is open already
+   */
+  snapshot(): SnapshotSource {
+    if (this.#snapshot !== null) throw new Error("a snapshot is open already: close it first");
+    const snapshot = new StateSnapshot(this.#table, this.#sessions, () => {
+      if (this.#snapshot === snapshot) this.#snapshot = null;
+    });
+    this.#snapshot = snapshot;
+    return snapshot;
+  }
+
+  /**
+   * Starts to replace the state by a snapshot. Nothing changes until its `finish` has verified the whole; then
+   * watches are ended with {@link Compacted}, because the events in between are not known.
+   */
+  restore(): SnapshotSink {
+    return new StateRestore(this.limits, this.#record, (table, sessions) => {
+      // An open snapshot goes on with the state that it was made of.
+      this.#snapshot = null;
+      this.#table = table;
+      this.#sessions = sessions;
+      this.#executor = new Executor(table, this.limits);
+      this.#randomStart = "" as Key;
+      this.#hub.restart(table.revision);
+    });
+  }
+
+  /**
+   * A CRC-32 of the whole replicated state: entries, sessions, revision and log time. Equal on replicas that have
+   * applied the same commands, and after a restore. Takes time in proportion to the state.
+   */
+  hash(): number {
+    return hashState(this.#table, this.#sessions);
+  }
+
+  #execute(command: Exclude<Command, Once>, time: number, owned: boolean): Result {
+    const table = this.#table;
+    table.begin(time);
+    try {
+      checkCommand(command, this.limits);
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      return this.#error(error);
+    }
+    switch (command.type) {
+      case "openSession":
+        this.#sessions.open(command.session, table.time);
+        break;
+      case "closeSession":
+        this.#sessions.close(command.session);
+        break;
+      case "expireDue":
+        table.removeDue(command.limit);
+        this.#sessions.removeIdle(table.time, command.limit);
+        break;
+      default: {
+        this.#executor.begin(owned);
+        const result = this.#executor.execute(command);
+        if (result.type === "txn") stampRevision(result, table.revision);
+        return result;
+      }
+    }
+    return { type: "done", revision: table.revision };
+  }
+
+  #once(once: Once, time: number, owned: boolean): Uint8Array {
+    const table = this.#table;
+    table.begin(time);
+    try {
+      checkCommand(once, this.limits);
+      const fingerprint = this.#fingerprint(once);
+      const found = this.#sessions.begin(once, fingerprint, table.time);
+      if ("fingerprint" in found) return keyToBytes(found.result);
+      const bytes = this.#encode(this.#execute(once.operation, time, owned));
+      this.#sessions.keep(found, once.sequence, { fingerprint, result: keyFromBytes(bytes) });
+      return bytes;
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      return encodeResult(this.#error(error));
+    }
+  }
+
+  #fingerprint(once: Once): number {
+    const writer = this.#cleanWriter();
+    writeCommand(writer, once.operation);
+    return crc32(writer.view());
+  }
+
+  #encode(result: Result): Uint8Array {
+    const writer = this.#cleanWriter();
+    writeResult(writer, result);
+    return writer.take();
+  }
+
+  #cleanWriter(): ByteWriter {
+    if (this.#writer.bytes.length > KEPT_WRITER_BYTES) this.#writer = new ByteWriter(1024);
+    this.#writer.reset();
+    return this.#writer;
+  }
+
+  #error(error: KvError): ErrorResult {
+    return { type: "error", revision: this.#table.revision, code: error.code, message: error.message };
+  }
+}

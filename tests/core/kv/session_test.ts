@@ -1,0 +1,157 @@
+import { describe, expect, test } from "vitest";
+import type { Once, Operation } from "../../../src/core/kv/command.ts";
+import { encodeCommand } from "../../../src/core/kv/command_codec.ts";
+import { KVStore } from "../../../src/core/kv/kv_store.ts";
+import type { Limits } from "../../../src/core/kv/limits.ts";
+import { bytes, key, put } from "./arbitraries.ts";
+
+const increment: Operation = { type: "increment", key: key("n"), delta: 1n };
+
+function once(sequence: number, options: Partial<Omit<Once, "session">> & { session?: string } = {}): Once {
+  const { session = "s", ...others } = options;
+  return {
+    type: "once",
+    session: key(session),
+    sequence,
+    acknowledged: 0,
+    open: true,
+    operation: increment,
+    ...others,
+  };
+}
+
+function code(store: KVStore, command: Once, time = 0): string {
+  const result = store.execute(command, time);
+  return result.type === "error" ? result.code : result.type;
+}
+
+function storeWith(limits: Partial<Limits>): KVStore {
+  return new KVStore({ limits });
+}
+
+describe("an operation in a session", () => {
+  test("is done once, and a repetition gets the very bytes of the first result", () => {
+    const store = new KVStore();
+    const first = store.apply(encodeCommand(once(1)), 0);
+    store.execute(put("other", "1"), 0);
+    const again = store.apply(encodeCommand(once(1)), 0);
+    expect(again).toEqual(first);
+    expect(again).not.toBe(first);
+    expect(store.entry(key("n"))).toMatchObject({ value: bytes("1"), version: 1 });
+    expect(store.revision).toBe(2);
+    // The caller may do with a result what it likes.
+    again.fill(0);
+    expect(store.apply(encodeCommand(once(1)), 0)).toEqual(first);
+  });
+
+  test("keeps failures too", () => {
+    const store = new KVStore();
+    store.execute(put("n", "x"), 0);
+    expect(code(store, once(1))).toBe("NOT_AN_INTEGER");
+    store.execute(put("n", "1"), 0);
+    expect(code(store, once(1))).toBe("NOT_AN_INTEGER");
+    expect(code(store, once(2))).toBe("integer");
+  });
+
+  test("may come in any order, and is refused once its result was acknowledged", () => {
+    const store = new KVStore();
+    for (const sequence of [3, 1, 2]) expect(code(store, once(sequence))).toBe("integer");
+    expect(code(store, once(4, { acknowledged: 3 }))).toBe("integer");
+    expect(code(store, once(2))).toBe("SESSION_STALE");
+    expect(code(store, once(3))).toBe("integer");
+    expect(store.entry(key("n"))!.value).toEqual(bytes("4"));
+  });
+
+  test("is refused when its sequence was used with a different operation", () => {
+    const store = new KVStore();
+    store.execute(once(1), 0);
+    expect(code(store, once(1, { operation: { ...increment, delta: 2n } as Operation }))).toBe("SESSION_CONFLICT");
+    expect(store.entry(key("n"))!.value).toEqual(bytes("1"));
+  });
+
+  test("is refused without a session unless it opens one", () => {
+    const store = new KVStore();
+    expect(code(store, once(1, { open: false }))).toBe("SESSION_UNKNOWN");
+    expect(store.size).toBe(0);
+    store.execute({ type: "openSession", session: key("s") }, 0);
+    expect(code(store, once(1, { open: false }))).toBe("integer");
+    store.execute({ type: "closeSession", session: key("s") }, 0);
+    expect(code(store, once(1, { open: false }))).toBe("SESSION_UNKNOWN");
+    expect(store.entry(key("n"))!.value).toEqual(bytes("1"));
+  });
+
+  test("is refused when too many results are unacknowledged, and taken again when they are", () => {
+    const store = storeWith({ maxSessionResults: 3 });
+    for (const sequence of [1, 2, 3]) expect(code(store, once(sequence))).toBe("integer");
+    expect(code(store, once(4))).toBe("SESSION_FULL");
+    expect(code(store, once(3))).toBe("integer");
+    expect(code(store, once(4, { acknowledged: 2 }))).toBe("integer");
+    expect(store.entry(key("n"))!.value).toEqual(bytes("4"));
+  });
+
+  test("is refused when the unacknowledged results take up too much", () => {
+    const store = storeWith({ maxSessionBytes: 2000 });
+    store.execute(put("big", "x".repeat(3000)), 0);
+    const operation: Operation = { type: "get", key: key("big") };
+    expect(code(store, once(1, { operation }))).toBe("get");
+    expect(code(store, once(2, { operation }))).toBe("SESSION_FULL");
+    expect(code(store, once(2, { operation, acknowledged: 2 }))).toBe("get");
+  });
+
+  test("with sequence 0 is refused", () => {
+    expect(code(new KVStore(), once(0))).toBe("INVALID_ARGUMENT");
+  });
+
+  test("with far leaps of acknowledged is taken at once", () => {
+    const store = new KVStore();
+    store.execute(once(1), 0);
+    const far = Number.MAX_SAFE_INTEGER;
+    expect(code(store, once(far, { acknowledged: far }))).toBe("integer");
+    expect(code(store, once(1))).toBe("SESSION_STALE");
+  });
+});
+
+describe("sessions", () => {
+  test("are forgotten when idle too long by log time, whether or not they have been removed yet", () => {
+    const store = storeWith({ sessionIdle_ms: 100 });
+    store.execute(once(1), 10);
+    expect(store.nextDue()).toBe(110);
+    expect(code(store, once(1, { open: false }), 109)).toBe("integer");
+    expect(store.nextDue()).toBe(209);
+    expect(code(store, once(2, { open: false }), 209)).toBe("SESSION_UNKNOWN");
+    expect(store.sessions).toBe(0);
+    store.execute(once(1, { session: "t" }), 210);
+    store.apply(store.dueCommand(), 309);
+    expect(store.sessions).toBe(1);
+    store.apply(store.dueCommand(), 310);
+    expect(store.sessions).toBe(0);
+    expect(store.nextDue()).toBeNull();
+  });
+
+  test("idle longest make room for new ones", () => {
+    const store = storeWith({ maxSessions: 2 });
+    store.execute(once(1, { session: "a" }), 0);
+    store.execute(once(1, { session: "b" }), 0);
+    store.execute(once(1, { session: "a" }), 0);
+    store.execute(once(1, { session: "c" }), 0);
+    expect(code(store, once(1, { session: "b", open: false }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(1, { session: "a", open: false }))).toBe("integer");
+  });
+
+  test("idle longest make room when all together take up too much", () => {
+    const store = storeWith({ maxSessionTableBytes: 2500 });
+    store.execute(put("big", "x".repeat(1000)), 0);
+    const operation: Operation = { type: "get", key: key("big") };
+    for (const session of ["a", "b", "c"]) expect(code(store, once(1, { session, operation }))).toBe("get");
+    expect(code(store, once(2, { session: "a", open: false }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(2, { session: "c", open: false }))).toBe("integer");
+  });
+
+  test("do not raise the revision", () => {
+    const store = new KVStore();
+    store.execute({ type: "openSession", session: key("s") }, 0);
+    store.execute(once(1, { operation: { type: "get", key: key("n") } }), 0);
+    store.execute({ type: "closeSession", session: key("s") }, 0);
+    expect(store.revision).toBe(0);
+  });
+});
