@@ -35,7 +35,7 @@ export const FILE_SEGMENT = 2;
 export const FILE_SNAPSHOT = 3;
 
 /** The remedy that every message about damage ends with. */
-export const RESTORE = "restore the directory from a backup or another replica, " +
+export const RESTORE: string = "restore the directory from a backup or another replica, " +
   "or remove it to start empty (what it holds is then lost)";
 
 /** The header of a file of the kind `kind` with the number `number`. */

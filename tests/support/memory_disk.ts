@@ -154,7 +154,7 @@ export class MemoryDisk implements Disk {
   /** How many of the next syncs fail. */
   failingSyncs = 0;
   /** How many bytes all files may have together. */
-  capacity = Number.POSITIVE_INFINITY;
+  capacity: number = Number.POSITIVE_INFINITY;
   #clock: Clock;
   #names: Map<string, Inode> = new Map();
   #durableNames: Map<string, Inode> = new Map();
