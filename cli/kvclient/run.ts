@@ -1,0 +1,99 @@
+/**
+ * `kvclient`: finds the command, gives it a client, and turns errors into a line and an exit code.
+ *
+ * @module
+ */
+import { KvError } from "../../src/core/errors.ts";
+import type { CommandLine } from "../command_line.ts";
+import { runProgram } from "../program.ts";
+import { hasColor, styleOf, type Terminal } from "../terminal.ts";
+import { get, put, remove, status } from "./basic_commands.ts";
+import { bench } from "./bench.ts";
+import { type Context, describeError, errorToJson, exitCodeOf, type RunCommand } from "./context.ts";
+import { demo } from "./demo.ts";
+import { range, watch } from "./range_commands.ts";
+import { shell } from "./shell.ts";
+import type { Connect } from "./store.ts";
+import { PRINTING } from "./flags.ts";
+import { KVCLIENT } from "./table.ts";
+import { resolveTarget } from "./target.ts";
+import { txn } from "./txn_command.ts";
+
+const COMMANDS: Readonly<Record<string, RunCommand>> = {
+  "": shell,
+  put,
+  get,
+  delete: remove,
+  range,
+  txn,
+  watch,
+  status,
+  demo,
+  bench,
+};
+
+const INTERRUPTED = 130;
+/** How long a command may take to end after a signal, such as one that waits for standard input. */
+const GRACE_MS = 500;
+const TERMINATED = 143;
+
+/** Runs the program. Returns the exit code. */
+export function runClient(terminal: Terminal, connect: Connect): Promise<number> {
+  return runProgram(KVCLIENT, terminal, (line) => runCommand(line, terminal, connect));
+}
+
+async function runCommand(line: CommandLine, terminal: Terminal, connect: Connect): Promise<number> {
+  const command = COMMANDS[line.command.name]!;
+  const resolved = resolveTarget(line, terminal);
+  const json = line.get(PRINTING.output) === "json";
+  const style = styleOf(!json && hasColor(terminal, line.get(PRINTING.color)));
+  const interrupt = interruptible(terminal);
+  const context: Context = { terminal, line, resolved, connect, json, style, signal: interrupt.signal };
+  const store = connect(resolved.target);
+  try {
+    const code = await Promise.race([command(context, store), interrupt.overdue]);
+    // A watch that is interrupted has done what it was asked to.
+    return interrupt.code !== null && command !== watch ? interrupt.code : code;
+  } catch (error) {
+    if (!(error instanceof KvError)) throw error;
+    if (interrupt.code !== null) return interrupt.code;
+    if (json) terminal.writeError(JSON.stringify({ error: errorToJson(error) }) + "\n");
+    else terminal.writeError(`kvclient: ${describeError(error, context)}\n`);
+    return exitCodeOf(error);
+  } finally {
+    interrupt.release();
+    await store.close();
+  }
+}
+
+/** The first signal gives up what is under way, the second ends the process. */
+function interruptible(
+  terminal: Terminal,
+): { readonly signal: AbortSignal; readonly code: number | null; readonly overdue: Promise<number>; release(): void } {
+  const controller = new AbortController();
+  let code: number | null = null;
+  const onSignal = (signalCode: number) => (): void => {
+    if (code !== null) terminal.exit(signalCode);
+    code = signalCode;
+    controller.abort();
+  };
+  const overdue = new Promise<number>((resolve) => {
+    controller.signal.addEventListener("abort", () => {
+      void terminal.sleep(GRACE_MS).then(() => resolve(code!));
+    });
+  });
+  const releases = [
+    terminal.onSignal("SIGINT", onSignal(INTERRUPTED)),
+    terminal.onSignal("SIGTERM", onSignal(TERMINATED)),
+  ];
+  return {
+    signal: controller.signal,
+    overdue,
+    get code(): number | null {
+      return code;
+    },
+    release: () => {
+      for (const release of releases) release();
+    },
+  };
+}

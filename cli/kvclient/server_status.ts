@@ -1,0 +1,171 @@
+/**
+ * Asks a server what it is: `INFO` over TCP and UDP, `/v1/status` over HTTP. The servers are asked in turn until
+ * one answers, within one deadline.
+ *
+ * @module
+ */
+import { createSocket } from "node:dgram";
+import { connect as connectSocket, isIPv6 } from "node:net";
+import { RespErrorReply, type RespReply, RespReplyParser } from "../../src/adapters/resp_reply_parser.ts";
+import { errorOfLine, writeCommand } from "../../src/adapters/resp_client.ts";
+import { socketError } from "../../src/adapters/socket_errors.ts";
+import type { ServerAddress } from "../../src/client/connection.ts";
+import { ByteWriter } from "../../src/codec/byte_writer.ts";
+import { bytesToText, concatBytes, equalBytes, keyFromText } from "../../src/codec/bytes.ts";
+import { KvError } from "../../src/core/errors.ts";
+import { formatServer } from "./profile.ts";
+import type { ServerStatus, Target } from "./store.ts";
+
+/** What the first server that answers says of itself. Rejects with a `KvError`. */
+export async function askStatus(target: Target, signal?: AbortSignal): Promise<ServerStatus> {
+  const deadline = AbortSignal.timeout(target.deadline_ms);
+  const until = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  let last: unknown = null;
+  for (const server of target.servers) {
+    try {
+      return await askServer(server, target, until);
+    } catch (error) {
+      if (signal?.aborted === true) throw new KvError("ABORTED", "status: it was aborted", { cause: error });
+      last = error;
+    }
+  }
+  if (last instanceof KvError) throw last;
+  const why = deadline.aborted ? `no answer within ${target.deadline_ms} ms` : messageOf(last);
+  throw new KvError("UNAVAILABLE", `${target.servers.map(formatServer).join(", ")}: ${why}`, { cause: last });
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // What fetch throws says why only in its cause.
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+}
+
+async function askServer(server: ServerAddress, target: Target, until: AbortSignal): Promise<ServerStatus> {
+  switch (target.protocol) {
+    case "tcp":
+      return statusOfInfo(await askOverTcp(server, target.password, until));
+    case "udp":
+      return statusOfInfo(await askOverUdp(server, until));
+    default:
+      return await askOverHttp(server, target.password, until);
+  }
+}
+
+async function askOverHttp(server: ServerAddress, password: string | null, until: AbortSignal): Promise<ServerStatus> {
+  // A header has one character per byte, so the password goes as its UTF-8 bytes.
+  const headers: Record<string, string> = password === null
+    ? {}
+    : { "Authorization": `Bearer ${keyFromText(password)}` };
+  const response = await fetch(`http://${formatServer(server)}/v1/status`, { headers, signal: until });
+  if (response.status === 401) {
+    const { detail } = await response.json() as { readonly detail?: string };
+    throw new KvError("UNAUTHENTICATED", detail ?? "the server asks for a password");
+  }
+  const body: unknown = response.ok ? await response.json() : null;
+  if (!isStatus(body)) {
+    throw new KvError("PROTOCOL_ERROR", `${formatServer(server)} is not the HTTP port of a kvserver`);
+  }
+  return body;
+}
+
+function isStatus(body: unknown): body is ServerStatus {
+  return typeof body === "object" && body !== null && "version" in body && typeof body.version === "string";
+}
+
+function askOverTcp(server: ServerAddress, password: string | null, until: AbortSignal): Promise<RespReply> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket({ host: server.host, port: server.port });
+    const parser = new RespReplyParser();
+    let authenticating = password !== null;
+    const end = (settle: () => void): void => {
+      until.removeEventListener("abort", onAbort);
+      socket.destroy();
+      settle();
+    };
+    const onAbort = (): void => end(() => reject(until.reason));
+    until.addEventListener("abort", onAbort);
+    socket.on("error", (error) => end(() => reject(socketError(server, error))));
+    socket.on("close", () => {
+      end(() => reject(new KvError("UNAVAILABLE", `${formatServer(server)} closed the connection`)));
+    });
+    socket.on("connect", () => {
+      const out = new ByteWriter(256);
+      if (password !== null) writeCommand(out, ["AUTH", keyFromText(password)]);
+      writeCommand(out, ["INFO"]);
+      socket.write(out.view());
+    });
+    socket.on("data", (bytes: Uint8Array) => {
+      try {
+        parser.push(bytes);
+        for (let reply = parser.next(); reply !== undefined; reply = parser.next()) {
+          if (authenticating && !(reply instanceof RespErrorReply)) authenticating = false;
+          else return end(() => settleReply(reply, resolve, reject));
+        }
+      } catch (error) {
+        end(() => reject(error));
+      }
+    });
+  });
+}
+
+const RESEND_MS = 200;
+
+function askOverUdp(server: ServerAddress, until: AbortSignal): Promise<RespReply> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIPv6(server.host) ? "udp6" : "udp4");
+    const id = crypto.getRandomValues(new Uint8Array(8));
+    const out = new ByteWriter(64);
+    writeCommand(out, ["INFO"]);
+    const datagram = concatBytes([id, out.view()]);
+    const send = (): void =>
+      socket.send(datagram, server.port, server.host, (error) => {
+        if (error !== null && error !== undefined) end(() => reject(socketError(server, error)));
+      });
+    const timer = setInterval(send, RESEND_MS);
+    let ended = false;
+    const end = (settle: () => void): void => {
+      if (ended) return;
+      ended = true;
+      clearInterval(timer);
+      until.removeEventListener("abort", onAbort);
+      socket.close();
+      settle();
+    };
+    const onAbort = (): void => end(() => reject(until.reason));
+    until.addEventListener("abort", onAbort);
+    socket.on("error", (error) => end(() => reject(socketError(server, error))));
+    socket.on("message", (message: Uint8Array) => {
+      if (message.length < id.length || !equalBytes(message.subarray(0, id.length), id)) return;
+      try {
+        const parser = new RespReplyParser();
+        parser.push(message.slice(id.length));
+        const reply = parser.next();
+        if (reply !== undefined) end(() => settleReply(reply, resolve, reject));
+      } catch (error) {
+        end(() => reject(error));
+      }
+    });
+    send();
+  });
+}
+
+function settleReply(reply: RespReply, resolve: (reply: RespReply) => void, reject: (error: Error) => void): void {
+  if (reply instanceof RespErrorReply) reject(errorOfLine(reply.line));
+  // The parser's memory is its own.
+  else resolve(reply instanceof Uint8Array ? reply.slice() : reply);
+}
+
+/** `# Section` lines and `name:value` lines as nested fields. */
+function statusOfInfo(reply: RespReply): ServerStatus {
+  const text = reply instanceof Uint8Array ? bytesToText(reply) : typeof reply === "string" ? reply : "";
+  const sections: Record<string, Record<string, string>> = {};
+  let section: Record<string, string> = {};
+  for (const line of text.split("\r\n")) {
+    const colon = line.indexOf(":");
+    if (line.startsWith("# ")) sections[line.slice(2).toLowerCase()] = section = {};
+    else if (colon > 0) section[line.slice(0, colon)] = line.slice(colon + 1);
+  }
+  const version = sections["server"]?.["kvpaxos_version"];
+  if (version === undefined) throw new KvError("PROTOCOL_ERROR", "the server is no kvserver");
+  return { version, ...sections };
+}

@@ -1,0 +1,51 @@
+/**
+ * The client, as the commands need it: operations in, results out. The real one wraps the client library; tests
+ * give one that answers what they like.
+ *
+ * @module
+ */
+import type { ServerAddress, WatchRequest } from "../../src/client/connection.ts";
+import type { Operation } from "../../src/core/kv/command.ts";
+import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
+
+/** The protocols that a client can speak; RPC is the typed stub over HTTP. */
+export const PROTOCOLS = ["tcp", "udp", "http", "rpc"] as const;
+
+/** A protocol that a client can speak. */
+export type Protocol = typeof PROTOCOLS[number];
+
+/** What a server says of itself: `version` and whatever else, in the order in which it is to be shown. */
+export interface ServerStatus {
+  readonly version: string;
+  readonly [name: string]: unknown;
+}
+
+/** What to connect to, and how. */
+export interface Target {
+  readonly servers: readonly ServerAddress[];
+  readonly protocol: Protocol;
+  readonly password: string | null;
+  /** How long one operation may take, retries included. Milliseconds. */
+  readonly deadline_ms: number;
+}
+
+/** A client of one or more servers. */
+export interface Store {
+  /** Does an operation, writes exactly once. Rejects with a `KvError`, also for what the store itself refused. */
+  execute(operation: Operation, signal?: AbortSignal): Promise<Result>;
+  /** The events of some keys until the signal aborts. */
+  watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** What the server says of itself. Also shows that it can be reached, and with this password. */
+  status(signal?: AbortSignal): Promise<ServerStatus>;
+  close(): Promise<void>;
+}
+
+/** Makes a client. It connects when it is first used. */
+export type Connect = (target: Target) => Store;
+
+/** The result of an operation of type `type`; anything else is a server that answers something else than it was asked. */
+export function expectResult<T extends Result["type"]>(result: Result, type: T): Extract<Result, { readonly type: T }> {
+  if (result.type !== type) throw new Error(`the server answered with a result of type ${result.type}, not ${type}`);
+  // Narrowed by the line above; a generic parameter does not narrow.
+  return result as Extract<Result, { readonly type: T }>;
+}

@@ -1,0 +1,162 @@
+/**
+ * The commands of `kvclient`, as data.
+ *
+ * @module
+ */
+import { CLIENT_EXIT_CODES } from "../exit_code.ts";
+import type { Command, Flag, Program } from "../flags.ts";
+import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, SHOW_VERSION } from "../program.ts";
+import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
+
+const SHARED: readonly Flag<unknown>[] = [...Object.values(CONNECTION), ...Object.values(PRINTING)];
+
+function command(
+  name: string,
+  spec: Partial<Omit<Command, "name">> & Pick<Command, "summary" | "operands" | "operandCount">,
+): Command {
+  return { name, description: [], examples: [], notYet: null, ...spec, flags: [...spec.flags ?? [], ...SHARED] };
+}
+
+/** The program. */
+export const KVCLIENT: Program = {
+  name: "kvclient",
+  summary: "kvclient: talks to a kvserver. Without a command it checks the server and opens a prompt.",
+  environmentPrefix: "KVCLIENT_",
+  commands: [
+    command("", {
+      summary: "check the server, then open a prompt",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "The server named by the flags is saved as the default for later, once it has answered. " +
+        "Where standard input is no terminal, commands are read from it, one a line.",
+      ],
+      examples: [
+        ["kvclient --server_ip 127.0.0.1 --port 32000 --protocol TCP", "check this server, save it, open a prompt"],
+        ["kvclient demo", "see 5 PUTs, 5 GETs and 5 DELETEs"],
+        ["kvclient put greeting hello", "one command, from a shell or a script"],
+        ["echo 'GET greeting' | kvclient", "commands from standard input"],
+      ],
+    }),
+    command("put", {
+      summary: "store a value",
+      operands: "KEY [VALUE]",
+      operandCount: [1, 2],
+      description: ["The value - or none at all means standard input. Nothing is added to it or taken from it."],
+      flags: [FLAGS.file, FLAGS.ttl, FLAGS.ifAbsent, FLAGS.ifRevision],
+      examples: [
+        ["kvclient put greeting hello", ""],
+        ["kvclient put photo --file cat.jpg", "a value from a file"],
+        ["kvclient put lock me --if-absent --ttl 30s", "take a lock; exit code 6 when it is taken"],
+        ["kvclient put balance 90 --if-revision 12", "write only over what was read"],
+        ["kvclient put -- temperature -5", "after -- nothing is a flag"],
+      ],
+    }),
+    command("get", {
+      summary: "print a value",
+      operands: "KEY",
+      operandCount: [1, 1],
+      description: [
+        "Writes exactly the value's bytes, and a line break only on a terminal. Exit code 3 when the key is absent.",
+      ],
+      flags: [FLAGS.revision],
+      examples: [
+        ["kvclient get greeting", ""],
+        ["kvclient get photo > cat.jpg", "byte for byte"],
+        ["kvclient get greeting -o json", "with its version, revisions and expiry"],
+      ],
+    }),
+    command("delete", {
+      summary: "remove keys",
+      operands: "KEY…",
+      operandCount: [1, Infinity],
+      description: ["Exit code 3 when none of them was there."],
+      examples: [["kvclient delete greeting", ""]],
+    }),
+    command("range", {
+      summary: "list keys and values in order",
+      operands: "",
+      operandCount: [0, 0],
+      description: ["Without flags: everything. Control characters and backslashes are escaped; -o json is exact."],
+      flags: [
+        FLAGS.prefix,
+        FLAGS.start,
+        FLAGS.end,
+        FLAGS.limit,
+        FLAGS.reverse,
+        FLAGS.keysOnly,
+        FLAGS.countOnly,
+      ],
+      examples: [
+        ["kvclient range --prefix user/", "every key below user/"],
+        ["kvclient range --start a --end b --limit 10", "the first ten from a up to, not including, b"],
+        ["kvclient range --count-only", "how many keys there are"],
+      ],
+    }),
+    command("txn", {
+      summary: "do several operations in one atomic step",
+      operands: "[FILE]",
+      operandCount: [0, 1],
+      description: [
+        'Reads the JSON that POST /v1/txn takes, from a file or standard input: when every comparison holds the operations in "then" are done, otherwise those in "else". Exit code 6 when one does not hold.',
+      ],
+      examples: [[
+        `echo '{"compare":[{"key":"a","target":"version","operand":0}],"then":[{"type":"put","key":"a","value":"1"}]}' | kvclient txn`,
+        "create a key that is absent",
+      ]],
+    }),
+    command("watch", {
+      summary: "print changes as they happen",
+      operands: "[KEY]",
+      operandCount: [0, 1],
+      description: ["One key, or with --prefix many, or everything. With -o json each event is one line of JSON."],
+      flags: [FLAGS.prefix, FLAGS.fromRevision, FLAGS.count],
+      examples: [
+        ["kvclient watch --prefix user/", "until Ctrl-C"],
+        ["kvclient watch job --count 1", "wait for the next change"],
+      ],
+    }),
+    command("status", {
+      summary: "show what the server says of itself",
+      operands: "",
+      operandCount: [0, 0],
+      examples: [["kvclient status -o json", ""]],
+    }),
+    command("demo", {
+      summary: "show 5 PUTs, 5 GETs and 5 DELETEs, and check every reply",
+      operands: "",
+      operandCount: [0, 0],
+      description: ["Works on keys of its own and removes them afterwards. Exit code 1 when a reply is wrong."],
+      examples: [["kvclient demo --protocol UDP", ""]],
+    }),
+    command("bench", {
+      summary: "measure operations per second and latency",
+      operands: "",
+      operandCount: [0, 0],
+      description: ["Works on keys of its own and removes them afterwards. Exit code 1 when an operation failed."],
+      flags: [
+        FLAGS.clients,
+        FLAGS.pipeline,
+        FLAGS.valueSize,
+        FLAGS.keys,
+        FLAGS.readShare,
+        FLAGS.duration,
+        FLAGS.progress,
+      ],
+      examples: [
+        ["kvclient bench --clients 64 --pipeline 16", ""],
+        ["kvclient bench --read-share 1 --duration 30s -o json", "reads only"],
+      ],
+    }),
+    COMPLETIONS,
+    HELP_COMMAND,
+    commandNotYet("check", "checks a running cluster"),
+    commandNotYet("simulate", "runs a simulated cluster"),
+    commandNotYet("verify", "checks a history for linearizability"),
+    commandNotYet("compare", "compares replication protocols"),
+    commandNotYet("cluster", "manages a cluster"),
+  ],
+  commonFlags: [HELP, SHOW_VERSION],
+  configFlag: null,
+  exitCodes: CLIENT_EXIT_CODES,
+};

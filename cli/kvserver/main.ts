@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/**
+ * The `kvserver` executable.
+ *
+ * @module
+ */
+import { startServer } from "../../src/server/server.ts";
+import { runInProcess } from "../system_terminal.ts";
+import { runServer, type Start } from "./run.ts";
+
+const start: Start = ({ maxKeyBytes, maxValueBytes, ...settings }) =>
+  startServer({ ...settings, limits: { maxKeyBytes, maxValueBytes } });
+
+await runInProcess((terminal) => runServer(terminal, start));

@@ -1,0 +1,100 @@
+/**
+ * From a command line that was understood to what a server needs to know: defaults that depend on other flags,
+ * and flags that contradict each other.
+ *
+ * @module
+ */
+import { isIP } from "node:net";
+import { bytesToText } from "../../src/codec/bytes.ts";
+import type { CommandLine } from "../command_line.ts";
+import { UsageError } from "../exit_code.ts";
+import { FLAGS } from "./table.ts";
+
+/** What a server is started with. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** 0 for no HTTP. */
+  readonly httpPort: number;
+  /** Null for memory only. */
+  readonly dataDir: string | null;
+  readonly password: string | null;
+  readonly maxKeyBytes: number;
+  readonly maxValueBytes: number;
+  readonly maxConnections: number;
+}
+
+/** How far the HTTP port is from the main one unless it is given. */
+export const HTTP_PORT_OFFSET = 1000;
+
+/**
+ * Reads the settings.
+ *
+ * @throws {UsageError} when flags contradict each other or the password file cannot be used
+ */
+export function settingsOf(line: CommandLine, readFile: (path: string) => Uint8Array): Settings {
+  const port = line.get(FLAGS.port);
+  const memory = line.get(FLAGS.memory);
+  const dataDir = line.get(FLAGS.dataDir);
+  if (memory && dataDir !== undefined) {
+    throw new UsageError(`--memory keeps nothing on disk, but --data-dir is ${dataDir}; give one of the two`);
+  }
+  return {
+    host: line.get(FLAGS.host),
+    port,
+    httpPort: httpPortOf(line, port),
+    dataDir: memory ? null : dataDir ?? `./kvserver-${port}`,
+    password: passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile),
+    maxKeyBytes: line.get(FLAGS.maxKeyBytes),
+    maxValueBytes: line.get(FLAGS.maxValueBytes),
+    maxConnections: line.get(FLAGS.maxConnections),
+  };
+}
+
+function httpPortOf(line: CommandLine, port: number): number {
+  const httpPort = line.get(FLAGS.httpPort) ?? port + HTTP_PORT_OFFSET;
+  if (httpPort > 65_535) {
+    throw new UsageError(
+      `--port ${port} puts HTTP on port ${httpPort}, past 65535; give --http-port, 0 for no HTTP`,
+    );
+  }
+  if (httpPort === port) {
+    throw new UsageError(`--http-port ${httpPort} is the main port; give another, or 0 for no HTTP`);
+  }
+  return httpPort;
+}
+
+/**
+ * The password given as it is or by a file.
+ *
+ * @throws {UsageError} when both are given, or the file cannot be used
+ */
+export function passwordOf(
+  password: string | undefined,
+  file: string | undefined,
+  readFile: (path: string) => Uint8Array,
+): string | null {
+  if (file === undefined) return password ?? null;
+  if (password !== undefined) {
+    throw new UsageError("--password and --password-file are both given; give one of the two");
+  }
+  let text: string;
+  try {
+    text = bytesToText(readFile(file));
+  } catch (error) {
+    throw new UsageError(`--password-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const line = text.split(/\r?\n/, 1)[0]!;
+  if (line === "") throw new UsageError(`--password-file ${file}: the first line is empty; it must be the password`);
+  return line;
+}
+
+/** Whether only this machine can reach a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** An address as it is written: IPv6 in brackets. */
+export function formatAddress(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}

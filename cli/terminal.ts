@@ -1,0 +1,82 @@
+/**
+ * Everything the programs ask of the process they run in, so that each command can be run by a test with a
+ * terminal, an environment and files of its own.
+ *
+ * @module
+ */
+
+/** The signals the programs listen to. */
+export type Signal = "SIGINT" | "SIGTERM";
+
+/** A prompt that lines are typed at. */
+export interface Prompt {
+  /** The next line, or null at the end of the input. A later call needs the earlier one's answer first. */
+  next(): Promise<string | null>;
+  close(): void;
+}
+
+/** How a prompt looks and helps. */
+export interface PromptOptions {
+  readonly text: string;
+  /** Earlier lines, the newest first. */
+  readonly history: readonly string[];
+  /** The words that may be completed where the line stands. */
+  readonly complete: (line: string) => string[];
+  /** Called for Ctrl-C while no line is being edited. */
+  readonly onInterrupt: () => void;
+}
+
+/** The process, as a program sees it. */
+export interface Terminal {
+  /** The arguments, without the runtime and the program. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdinIsTTY: boolean;
+  readonly stdoutIsTTY: boolean;
+  readonly stderrIsTTY: boolean;
+  /** Milliseconds since an arbitrary start, with a fraction. */
+  monotonic(): number;
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after so long, or at once when the signal aborts. */
+  sleep(duration_ms: number, signal?: AbortSignal): Promise<void>;
+  /** A few random letters and digits, for names that must not be in use. */
+  randomName(): string;
+  /** Writes to standard output; resolves when there is room for more. */
+  write(output: string | Uint8Array): Promise<void>;
+  /** Writes to standard error. */
+  writeError(output: string): void;
+  /** All of standard input. */
+  readInput(): Promise<Uint8Array>;
+  /** The lines of standard input. */
+  inputLines(): AsyncIterable<string>;
+  prompt(options: PromptOptions): Prompt;
+  /** The bytes of a file. Throws when it cannot be read. */
+  readFile(path: string): Uint8Array;
+  /** Replaces a file as a whole, readable by its owner only; makes the directories on the way. */
+  replaceFile(path: string, text: string): void;
+  /** Calls `handler` at each such signal instead of ending the process; the result undoes that. */
+  onSignal(signal: Signal, handler: () => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+/** Whether output to standard output (or error) may have colours. */
+export function hasColor(terminal: Terminal, wanted: boolean, stream: "stdout" | "stderr" = "stdout"): boolean {
+  if (!wanted || (terminal.env["NO_COLOR"] ?? "") !== "" || terminal.env["TERM"] === "dumb") return false;
+  return stream === "stdout" ? terminal.stdoutIsTTY : terminal.stderrIsTTY;
+}
+
+/** Colours, which do nothing where there are none. */
+export interface Style {
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly green: (text: string) => string;
+}
+
+/** The colours of a terminal that has them, or none. */
+export function styleOf(color: boolean): Style {
+  const paint = (on: number, off: number) => (text: string): string => color ? `\x1b[${on}m${text}\x1b[${off}m` : text;
+  return { bold: paint(1, 22), dim: paint(2, 22), red: paint(31, 39), green: paint(32, 39) };
+}

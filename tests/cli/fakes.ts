@@ -1,0 +1,193 @@
+/**
+ * A terminal and a client that live in memory, so that a test can run the programs and look at all they did.
+ *
+ * @module
+ */
+import type { WatchRequest } from "../../src/client/connection.ts";
+import { bytesToText, concatBytes, textToBytes } from "../../src/codec/bytes.ts";
+import { KvError } from "../../src/core/errors.ts";
+import type { Operation } from "../../src/core/kv/command.ts";
+import { KVStore } from "../../src/core/kv/kv_store.ts";
+import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
+import { runClient } from "../../cli/kvclient/run.ts";
+import type { Connect, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
+import type { Prompt, PromptOptions, Signal, Terminal } from "../../cli/terminal.ts";
+
+/** What a fake terminal is given. */
+export interface FakeTerminalOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  /** Whether the three streams are terminals. */
+  readonly tty?: boolean;
+  /** Lines typed at the prompt. */
+  readonly typed?: readonly string[];
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** A terminal in memory. */
+export class FakeTerminal implements Terminal {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdinIsTTY: boolean;
+  readonly stdoutIsTTY: boolean;
+  readonly stderrIsTTY: boolean;
+  readonly files: Map<string, string>;
+  readonly exits: number[] = [];
+  error = "";
+  promptOptions: PromptOptions | null = null;
+  #input: Uint8Array;
+  #typed: string[];
+  #output: Uint8Array[] = [];
+  #handlers = new Map<Signal, Set<() => void>>();
+  #time_ms = 0;
+
+  constructor(options: FakeTerminalOptions = {}) {
+    this.args = options.args ?? [];
+    this.env = { HOME: "/home/user", ...options.env };
+    this.stdinIsTTY = this.stdoutIsTTY = this.stderrIsTTY = options.tty ?? false;
+    this.#input = typeof options.input === "string" ? textToBytes(options.input) : options.input ?? new Uint8Array(0);
+    this.#typed = [...options.typed ?? []];
+    this.files = new Map(Object.entries(options.files ?? {}));
+  }
+
+  get bytes(): Uint8Array {
+    return concatBytes(this.#output);
+  }
+
+  get output(): string {
+    return bytesToText(this.bytes);
+  }
+
+  /** Sends a signal; false when nobody listens. */
+  signal(signal: Signal): boolean {
+    const handlers = [...this.#handlers.get(signal) ?? []];
+    for (const handler of handlers) handler();
+    return handlers.length > 0;
+  }
+
+  monotonic(): number {
+    return this.#time_ms += 0.25;
+  }
+
+  now(): number {
+    return 1_700_000_000_000 + this.#time_ms;
+  }
+
+  sleep(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  randomName(): string {
+    return "abc123";
+  }
+
+  write(output: string | Uint8Array): Promise<void> {
+    this.#output.push(typeof output === "string" ? textToBytes(output) : output.slice());
+    return Promise.resolve();
+  }
+
+  writeError(output: string): void {
+    this.error += output;
+  }
+
+  readInput(): Promise<Uint8Array> {
+    return Promise.resolve(this.#input);
+  }
+
+  async *inputLines(): AsyncIterable<string> {
+    const lines = bytesToText(this.#input).split("\n");
+    if (lines.at(-1) === "") lines.pop();
+    yield* lines;
+  }
+
+  prompt(options: PromptOptions): Prompt {
+    this.promptOptions = options;
+    return { next: () => Promise.resolve(this.#typed.shift() ?? null), close: () => {} };
+  }
+
+  readFile(path: string): Uint8Array {
+    const text = this.files.get(path);
+    if (text === undefined) throw Object.assign(new Error(`ENOENT: no such file, open '${path}'`), { code: "ENOENT" });
+    return textToBytes(text);
+  }
+
+  replaceFile(path: string, text: string): void {
+    this.files.set(path, text);
+  }
+
+  onSignal(signal: Signal, handler: () => void): () => void {
+    const handlers = this.#handlers.get(signal) ?? new Set();
+    this.#handlers.set(signal, handlers.add(handler));
+    return () => handlers.delete(handler);
+  }
+
+  exit(code: number): void {
+    this.exits.push(code);
+  }
+}
+
+/** A client whose server is a store in this process. */
+export class FakeStore implements Store {
+  readonly kv: KVStore = new KVStore();
+  readonly targets: Target[] = [];
+  closed = 0;
+  /** Changes what is answered, so that a test can have a server that is wrong. */
+  distort: (result: Result, operation: Operation) => Result = (result) => result;
+
+  readonly connect: Connect = (target) => {
+    this.targets.push(target);
+    return this;
+  };
+
+  execute(operation: Operation, signal?: AbortSignal): Promise<Result> {
+    if (signal?.aborted === true) return Promise.reject(new KvError("ABORTED", "aborted"));
+    const result = this.distort(this.kv.execute(operation, 1_700_000_000_000), operation);
+    if (result.type === "error") return Promise.reject(new KvError(result.code, result.message));
+    return Promise.resolve(result);
+  }
+
+  async *watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    const waiting: WatchEvent[] = [];
+    let wake = (): void => {};
+    this.kv.watch(request, {
+      onEvents: (events) => {
+        waiting.push(...events);
+        wake();
+      },
+      onEnd: () => {},
+    });
+    while (!signal.aborted) {
+      const event = waiting.shift();
+      if (event !== undefined) {
+        yield event;
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        signal.addEventListener("abort", () => resolve());
+      });
+    }
+  }
+
+  status(): Promise<ServerStatus> {
+    return Promise.resolve({ version: "0.1.0", store: { keys: this.kv.size }, log: null });
+  }
+
+  close(): Promise<void> {
+    this.closed++;
+    return Promise.resolve();
+  }
+}
+
+/** A run of `kvclient`. */
+export async function kvclient(
+  args: readonly string[],
+  options: Omit<FakeTerminalOptions, "args"> & { readonly store?: FakeStore } = {},
+): Promise<
+  { readonly code: number; readonly terminal: FakeTerminal; readonly output: string; readonly error: string }
+> {
+  const terminal = new FakeTerminal({ ...options, args });
+  const code = await runClient(terminal, (options.store ?? new FakeStore()).connect);
+  return { code, terminal, output: terminal.output, error: terminal.error };
+}

@@ -1,0 +1,197 @@
+import { describe, expect, it } from "vitest";
+import { LogError } from "../../src/ports/log.ts";
+import { type Running, runServer } from "../../cli/kvserver/run.ts";
+import type { Settings } from "../../cli/kvserver/settings.ts";
+import { FakeTerminal, type FakeTerminalOptions } from "./fakes.ts";
+
+/** A server that does nothing but be stopped. */
+class FakeServer implements Running {
+  readonly settings: Settings;
+  closed = 0;
+  fail: (error: Error) => void = () => {};
+  finishClose: Promise<void> = Promise.resolve();
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  get addresses(): Running["addresses"] {
+    const { host, port, httpPort } = this.settings;
+    return { tcp: { host, port }, udp: { host, port }, http: httpPort === 0 ? null : { host, port: httpPort } };
+  }
+
+  onFailure(callback: (error: Error) => void): void {
+    this.fail = callback;
+  }
+
+  close(): Promise<void> {
+    this.closed++;
+    return this.finishClose;
+  }
+}
+
+interface Run {
+  readonly terminal: FakeTerminal;
+  readonly code: Promise<number>;
+  /** The server, once it has started. */
+  readonly server: Promise<FakeServer>;
+}
+
+function run(args: readonly string[], options: FakeTerminalOptions = {}): Run {
+  const terminal = new FakeTerminal({ ...options, args });
+  let started: (server: FakeServer) => void = () => {};
+  const server = new Promise<FakeServer>((resolve) => started = resolve);
+  const code = runServer(terminal, (settings) => {
+    const server = new FakeServer(settings);
+    started(server);
+    return Promise.resolve(server);
+  });
+  return { terminal, code, server };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(condition()).toBe(true);
+}
+
+async function settingsOf(args: readonly string[], options: FakeTerminalOptions = {}): Promise<Settings | string> {
+  const { terminal, code, server } = run(args, options);
+  const started = await Promise.race([server, code]);
+  if (typeof started === "number") return `${started}: ${terminal.error}`;
+  await until(() => terminal.output !== "");
+  terminal.signal("SIGTERM");
+  expect(await code).toBe(0);
+  return started.settings;
+}
+
+describe("the settings of kvserver", () => {
+  it("have defaults that fit together", async () => {
+    expect(await settingsOf([])).toEqual({
+      host: "127.0.0.1",
+      port: 32_000,
+      httpPort: 33_000,
+      dataDir: "./kvserver-32000",
+      password: null,
+      maxKeyBytes: 4096,
+      maxValueBytes: 1024 * 1024,
+      maxConnections: 10_000,
+    });
+    expect(await settingsOf(["--port", "32005", "--memory"])).toMatchObject({ httpPort: 33_005, dataDir: null });
+    expect(await settingsOf(["--http-port", "0", "--max-value-bytes", "2m"])).toMatchObject({
+      httpPort: 0,
+      maxValueBytes: 2 * 1024 * 1024,
+    });
+  });
+
+  it("take the password from a file, the environment or an argument", async () => {
+    const files = { f: "secret\nmore\n", empty: "\n" };
+    expect(await settingsOf(["--password-file", "f"], { files })).toMatchObject({ password: "secret" });
+    expect(await settingsOf([], { env: { KVSERVER_PASSWORD: "p" } })).toMatchObject({ password: "p" });
+    expect(await settingsOf(["--password-file", "empty"], { files })).toContain("the first line is empty");
+    expect(await settingsOf(["--password-file", "none"], { files })).toContain("--password-file none: ENOENT");
+    expect(await settingsOf(["--password-file", "f", "--password", "p"], { files })).toContain("give one of the two");
+  });
+
+  it("are refused where they contradict each other", async () => {
+    expect(await settingsOf(["--memory", "--data-dir", "d"])).toContain("2: kvserver: --memory keeps nothing on disk");
+    expect(await settingsOf(["--port", "65000"])).toContain("give --http-port");
+    expect(await settingsOf(["--port", "5000", "--http-port", "5000"])).toContain("is the main port");
+  });
+});
+
+describe("kvserver", () => {
+  it("says when it is ready, and where", async () => {
+    const { terminal, code } = run(["--port", "4000", "--data-dir", "d"]);
+    await until(() => terminal.output !== "");
+    expect(terminal.output).toMatch(
+      /^kvserver \d+\.\d+\.\d+ is ready: TCP and UDP on 127\.0\.0\.1:4000, HTTP on 127\.0\.0\.1:5000, data in d\n$/,
+    );
+    terminal.signal("SIGINT");
+    expect(await code).toBe(0);
+    const json = run(["--log-format", "json", "--http-port", "0", "--memory", "--host", "::1"]);
+    await until(() => json.terminal.output !== "");
+    expect(JSON.parse(json.terminal.output)).toMatchObject({
+      event: "ready",
+      tcp: { host: "::1" },
+      http: null,
+      dataDir: null,
+    });
+    json.terminal.signal("SIGTERM");
+    expect(await json.code).toBe(0);
+    expect(JSON.parse(json.terminal.error)).toMatchObject({ message: "SIGTERM: stopping", level: "INFO" });
+  });
+
+  it("finishes what it accepted on the first signal and leaves at once on the second", async () => {
+    const { terminal, code, server } = run([]);
+    const running = await server;
+    let finish = (): void => {};
+    running.finishClose = new Promise((resolve) => finish = resolve);
+    await until(() => terminal.output !== "");
+    terminal.signal("SIGTERM");
+    await until(() => running.closed === 1);
+    expect(terminal.exits).toEqual([]);
+    terminal.signal("SIGINT");
+    expect(terminal.exits).toEqual([130]);
+    terminal.signal("SIGTERM");
+    expect(terminal.exits).toEqual([130, 143]);
+    finish();
+    expect(await code).toBe(0);
+    expect(terminal.signal("SIGTERM")).toBe(false);
+  });
+
+  it("stops with code 1 when it can no longer serve, and says why", async () => {
+    const { terminal, code, server } = run([]);
+    const running = await server;
+    await until(() => terminal.output !== "");
+    running.fail(new Error("no space left on device"));
+    expect(await code).toBe(1);
+    expect(running.closed).toBe(1);
+    expect(terminal.error).toContain("FATAL");
+    expect(terminal.error).toContain("no space left on device; stopping");
+  });
+
+  it("warns when the network can reach it without a password", async () => {
+    const open = run(["--host", "0.0.0.0"]);
+    await until(() => open.terminal.output !== "");
+    expect(open.terminal.error).toContain("without a password");
+    open.terminal.signal("SIGTERM");
+    await open.code;
+    const quiet = run(["--host", "0.0.0.0", "--password", "p", "--log-level", "error"]);
+    await until(() => quiet.terminal.output !== "");
+    quiet.terminal.signal("SIGTERM");
+    await quiet.code;
+    expect(quiet.terminal.error).toBe("");
+  });
+
+  const refusals: readonly (readonly [error: Error, says: readonly string[]])[] = [
+    [
+      Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE", address: "127.0.0.1", port: 33_000 }),
+      ["127.0.0.1:33000 is in use", "--http-port"],
+    ],
+    [
+      Object.assign(new Error("Failed to start server. Is port 33000 in use?"), { code: "EADDRINUSE" }),
+      ["127.0.0.1:33000 is in use", "--http-port"],
+    ],
+    [Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE" }), ["127.0.0.1:32000 is in use", "--port"]],
+    [Object.assign(new Error("bind"), { code: "EADDRNOTAVAIL" }), ["not an address of this machine", "--host"]],
+    [new Error("Failed to listen at 127.0.0.1"), ["not an address of this machine", "--host"]],
+    [
+      new LogError("damaged", "a record does not match its checksum", { file: "log-1", offset: 4711 }),
+      ["file log-1, offset 4711", "kvserver-32000"],
+    ],
+    [new LogError("damaged", "log-1 is damaged at offset 5", { file: "log-1", offset: 5 }), [
+      "log-1 is damaged at offset 5 (data",
+    ]],
+    [new LogError("locked", "process 12 has the directory"), ["process 12", "data directory ./kvserver-32000"]],
+    [new LogError("version", "format 9 is newer\nthan 1"), ["format 9 is newer than 1"]],
+  ];
+  for (const [error, says] of refusals) {
+    it(`refuses to start in one line that says: ${says.join("; ")}`, async () => {
+      const terminal = new FakeTerminal();
+      expect(await runServer(terminal, () => Promise.reject(error))).toBe(1);
+      for (const text of says) expect(terminal.error).toContain(text);
+      expect(terminal.error).toMatch(/^kvserver: cannot start: [^\n]+\n$/);
+      expect(terminal.output).toBe("");
+    });
+  }
+});
