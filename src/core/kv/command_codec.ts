@@ -305,15 +305,13 @@ function readCommand(reader: ByteReader, depth: number, budget: Budget): Command
 }
 
 /**
- * The bytes of a `once` around an operation whose bytes are there already, in fresh memory: what a client sends
- * again and again while only the session's fields change.
+ * Appends a `once` around an operation whose bytes are there already: what a client sends again and again while
+ * only the session's fields change.
  */
-export function encodeOnce(once: Omit<Once, "type" | "operation">, operation: Uint8Array): Uint8Array {
-  const writer = new ByteWriter(operation.length + once.session.length + 32);
+export function writeOnce(writer: ByteWriter, once: Omit<Once, "type" | "operation">, operation: Uint8Array): void {
   writer.u8(TAG.once);
   writeOnceHead(writer, once);
   writer.raw(operation);
-  return writer.take();
 }
 
 function writeOnceHead(writer: ByteWriter, once: Omit<Once, "type" | "operation">): void {

@@ -6,10 +6,17 @@
  *
  * @module
  */
-import { fromBase64, toBase64 } from "../../codec/base64.ts";
-import { CodecError } from "../../codec/byte_reader.ts";
-import { bytesToTextStrict, type Key, keyFromBytes, keyFromText, keyToBytes, textToBytes } from "../../codec/bytes.ts";
-import type { JsonBytes, JsonInteger } from "./json_types.ts";
+import { fromBase64, toBase64 } from "../../../codec/base64.ts";
+import { CodecError } from "../../../codec/byte_reader.ts";
+import {
+  bytesToTextStrict,
+  type Key,
+  keyFromBytes,
+  keyFromText,
+  keyToBytes,
+  textToBytes,
+} from "../../../codec/bytes.ts";
+import type { JsonBytes, JsonInteger } from "./types.ts";
 
 /** A byte array as JSON. */
 export function bytesToJson(bytes: Uint8Array): JsonBytes {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CodecError } from "../../../src/codec/byte_reader.ts";
-import { type Key, keyFromBytes, textToBytes } from "../../../src/codec/bytes.ts";
+import { CodecError } from "../../../../src/codec/byte_reader.ts";
+import { type Key, keyFromBytes, textToBytes } from "../../../../src/codec/bytes.ts";
 import {
   bytesFromJson,
   bytesToJson,
@@ -15,9 +15,9 @@ import {
   keyFromJson,
   resultFromJson,
   resultToJson,
-} from "../../../src/core/kv/json_form.ts";
-import type { Compare, Expiry, Operation } from "../../../src/core/kv/command.ts";
-import type { Entry, Result, WatchEvent } from "../../../src/core/kv/result.ts";
+} from "../../../../src/core/kv/json/json_form.ts";
+import type { Compare, Expiry, Operation } from "../../../../src/core/kv/command.ts";
+import type { Entry, Result, WatchEvent } from "../../../../src/core/kv/result.ts";
 
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 20 }),

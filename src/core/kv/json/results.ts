@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { CodecError } from "../../codec/byte_reader.ts";
-import type { Key } from "../../codec/bytes.ts";
-import type { KvErrorCode } from "../errors.ts";
-import { MAX_TXN_DEPTH } from "./command.ts";
-import type { JsonBytes, JsonEntry, JsonEvent, JsonKeyedEntry, JsonResult } from "./json_types.ts";
-import { bytesFromJson, bytesToJson, integerFromJson, integerToJson, keyFromJson, keyToJson } from "./json_values.ts";
-import type { Entry, KeyedEntry, Result, WatchEvent } from "./result.ts";
+import { CodecError } from "../../../codec/byte_reader.ts";
+import type { Key } from "../../../codec/bytes.ts";
+import type { KvErrorCode } from "../../errors.ts";
+import { MAX_TXN_DEPTH } from "../command.ts";
+import type { JsonBytes, JsonEntry, JsonEvent, JsonKeyedEntry, JsonResult } from "./types.ts";
+import { bytesFromJson, bytesToJson, integerFromJson, integerToJson, keyFromJson, keyToJson } from "./values.ts";
+import type { Entry, KeyedEntry, Result, WatchEvent } from "../result.ts";
 
 /** An entry as JSON. */
 export function entryToJson(entry: Entry): JsonEntry {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export * from "./json_commands.ts";
-export * from "./json_results.ts";
-export type * from "./json_types.ts";
-export * from "./json_values.ts";
+export * from "./commands.ts";
+export * from "./results.ts";
+export type * from "./types.ts";
+export * from "./values.ts";

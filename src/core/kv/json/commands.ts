@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Key } from "../../codec/bytes.ts";
+import type { Key } from "../../../codec/bytes.ts";
 import {
   type Command,
   type Compare,
@@ -12,7 +12,7 @@ import {
   NO_EXPIRY,
   type Operation,
   type Txn,
-} from "./command.ts";
+} from "../command.ts";
 import type {
   JsonBytes,
   JsonCommand,
@@ -21,8 +21,8 @@ import type {
   JsonExpiry,
   JsonOperation,
   JsonTxnBody,
-} from "./json_types.ts";
-import { bytesFromJson, bytesToJson, integerFromJson, integerToJson, keyFromJson, keyToJson } from "./json_values.ts";
+} from "./types.ts";
+import { bytesFromJson, bytesToJson, integerFromJson, integerToJson, keyFromJson, keyToJson } from "./values.ts";
 
 /** Everything that a client can ask for. */
 export type ClientCommand = Exclude<Command, ExpireDue>;

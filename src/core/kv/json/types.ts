@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Compare, Expire, Put, Range } from "./command.ts";
-import type { WatchEvent } from "./result.ts";
+import type { Compare, Expire, Put, Range } from "../command.ts";
+import type { WatchEvent } from "../result.ts";
 
 /** A byte string: text stands for its UTF-8 bytes, `base64` for any bytes (RFC 4648, section 4, padded). */
 export type JsonBytes = string | { readonly base64: string };
