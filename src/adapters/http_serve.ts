@@ -1,0 +1,189 @@
+/**
+ * Serves a fetch handler over HTTP/1.1: with `Bun.serve` on Bun, with `node:http` under @hono/node-server on Node
+ * and Deno. (`Deno.serve` answers small reads faster, but Deno 2.9 drops a connection after a request with a body
+ * of more than some 500 bytes, bounds no slow sender, and cannot be cut off once it is shutting down.)
+ *
+ * Invariants: a request is not handled before the one ahead of it on its connection is answered (on Bun, one that is
+ * sent ahead of an answer that takes its time costs the client the connection), and after `close` has settled nothing
+ * listens and no connection is open.
+ *
+ * @module
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+/** What to serve, and where. */
+export interface HttpServeOptions {
+  /** Answers a request; it handles its own errors. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** The address to listen on. */
+  readonly host: string;
+  /** The port to listen on; 0 for any that is free. */
+  readonly port: number;
+  /** No request body is larger than this, whatever the handler thinks of it. Bytes. @default 67108864 */
+  readonly maxBody_bytes?: number;
+  /**
+   * A connection on which nothing moves for this long is closed, streams included: set it to more than the time
+   * between the heartbeats of a stream. @default 60000
+   */
+  readonly idle_ms?: number;
+  /** The most connections at once; on Bun that is left to the system. @default 10000 */
+  readonly maxConnections?: number;
+  /** Told of what befalls the listener itself, such as having no file descriptors left; it goes on listening. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  /** The port that it listens on. */
+  readonly port: number;
+  /**
+   * Takes no more connections, lets requests under way finish for at most `deadline_ms`, then cuts those off that
+   * are left. Settles when nothing is open. A second call joins the first.
+   */
+  close(deadline_ms: number): Promise<void>;
+}
+
+const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
+const DEFAULT_IDLE_MS = 60_000;
+const DEFAULT_MAX_CONNECTIONS = 10_000;
+/** Request line and headers together, where the runtime lets us say. */
+const MAX_HEADER_BYTES = 32 * 1024;
+/** A request's headers must be there within this long. */
+const HEADERS_MS = 15_000;
+/** A server that is closing looks for idle connections this often. */
+const SWEEP_MS = 10;
+/** A whole request must be there within this long. */
+const REQUEST_MS = 120_000;
+
+/** The part of Bun that is used here. Written out, so that it type-checks without Bun's types. */
+interface BunRuntime {
+  serve(options: {
+    hostname: string;
+    port: number;
+    idleTimeout: number;
+    maxRequestBodySize: number;
+    fetch: (request: Request) => Response | Promise<Response>;
+    error: (error: unknown) => Response;
+  }): { readonly port?: number | undefined; stop(closeActiveConnections?: boolean): Promise<void> };
+}
+
+/**
+ * Listens and serves.
+ *
+ * @throws when the address cannot be listened on
+ */
+export function serveHttp(options: HttpServeOptions): Promise<HttpServer> {
+  const { Bun: bun } = globalThis as { Bun?: BunRuntime };
+  return bun === undefined ? serveOnNode(options) : Promise.resolve(serveOnBun(bun, options));
+}
+
+/** What a handler that threw, which it must not, is answered with. */
+function failed(): Response {
+  return new Response(null, { status: 500 });
+}
+
+/** Settles with `finished`, or calls `cut` after `deadline_ms` and then waits for it. */
+async function finishOrCut(finished: Promise<unknown>, deadline_ms: number, cut: () => unknown): Promise<void> {
+  const timer = setTimeout(cut, deadline_ms);
+  try {
+    await finished;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `close`, done once however often it is called. */
+function once(close: (deadline_ms: number) => Promise<void>): (deadline_ms: number) => Promise<void> {
+  let closing: Promise<void> | null = null;
+  return (deadline_ms) => closing ??= close(deadline_ms);
+}
+
+function serveOnBun(bun: BunRuntime, options: HttpServeOptions): HttpServer {
+  const server = bun.serve({
+    hostname: options.host,
+    port: options.port,
+    // Whole seconds, at most 255.
+    idleTimeout: Math.min(255, Math.ceil((options.idle_ms ?? DEFAULT_IDLE_MS) / 1000)),
+    maxRequestBodySize: options.maxBody_bytes ?? DEFAULT_MAX_BODY_BYTES,
+    fetch: options.fetch,
+    error: failed,
+  });
+  return {
+    port: server.port ?? 0,
+    close: once((deadline_ms) => finishOrCut(server.stop(false), deadline_ms, () => server.stop(true))),
+  };
+}
+
+async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
+  const [{ createServer }, { getRequestListener }] = await Promise.all([
+    import("node:http"),
+    import("@hono/node-server"),
+  ]);
+  // The address stands in for the Host header that an HTTP/1.0 client may leave out.
+  const hostname = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const listener = getRequestListener(options.fetch, { overrideGlobalObjects: false, hostname });
+  const onError = options.onError ?? (() => undefined);
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAlive: true },
+    inTurn((request, response) => void listener(request, response).catch(onError)),
+  );
+  server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  server.keepAliveTimeout = options.idle_ms ?? DEFAULT_IDLE_MS;
+  server.setTimeout(options.idle_ms ?? DEFAULT_IDLE_MS);
+  await listening(server, options);
+  server.on("error", onError);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: once((deadline_ms) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // A connection that is kept alive goes idle when its last request is done, which nothing tells us of.
+      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      server.closeIdleConnections();
+      return finishOrCut(closed, deadline_ms, () => server.closeAllConnections()).finally(() => clearInterval(sweep));
+    }),
+  };
+}
+
+type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Hands `handle` one request of a connection at a time, as Bun does by itself: a read that a client
+ * pipelines behind a write must see it. While requests wait, no more are taken from the connection.
+ */
+function inTurn(handle: NodeHandler): NodeHandler {
+  const waiting = new WeakMap<Socket, (() => void)[]>();
+  const run = (queue: (() => void)[], request: IncomingMessage, response: ServerResponse): void => {
+    response.once("close", () => {
+      const next = queue.shift();
+      if (next !== undefined) next();
+      else waiting.delete(request.socket);
+    });
+    handle(request, response);
+  };
+  return (request, response) => {
+    const { socket } = request;
+    const queue = waiting.get(socket);
+    if (queue === undefined) {
+      const fresh: (() => void)[] = [];
+      waiting.set(socket, fresh);
+      run(fresh, request, response);
+      return;
+    }
+    socket.pause();
+    queue.push(() => {
+      if (queue.length === 0) socket.resume();
+      run(queue, request, response);
+    });
+  };
+}
+
+function listening(server: Server, { host, port }: HttpServeOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * A client's connection over RPC: Hono's typed stub, made from the type of the server's route, so that the
+ * compiler holds both sides to one contract. Watches are server-sent events, as over HTTP.
+ *
+ * @module
+ */
+import { hc } from "hono/client";
+import type { Connector } from "../client/connection.ts";
+import { KvError } from "../core/errors.ts";
+import { CodecError } from "../codec/byte_reader.ts";
+import { commandToJson, resultFromJson } from "../core/kv/json/json_form.ts";
+import type { RpcApp } from "../server/http/rpc_types.ts";
+import {
+  commonHeaders,
+  type Fetch,
+  FetchConnection,
+  type HttpConnectorOptions,
+  originOf,
+  type Perform,
+  readAnswer,
+} from "./fetch_connection.ts";
+import { problemOf } from "./http_exchange.ts";
+
+/** Makes connections over RPC. The port of an address is the server's HTTP port. */
+export function rpcConnector(options: HttpConnectorOptions = {}): Connector {
+  return (address, listener) => {
+    const send: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    const stub = hc<RpcApp>(originOf(address, options), {
+      headers: commonHeaders(options),
+      fetch: (input: string | URL | Request, init?: RequestInit) =>
+        send(input instanceof Request ? input.url : input.toString(), init ?? {}),
+    });
+    const perform: Perform = async (command, signal) => {
+      if (command.type === "expireDue") throw new KvError("INVALID_ARGUMENT", "expireDue is the servers' own");
+      const response = await stub.v1.rpc.$post({ json: commandToJson(command) }, { init: { signal } });
+      if (!response.ok) return problemOf(await readAnswer(response));
+      try {
+        return resultFromJson(await response.json());
+      } catch (cause) {
+        if (!(cause instanceof CodecError) && !(cause instanceof SyntaxError)) throw cause;
+        throw new KvError("PROTOCOL_ERROR", `the answer to ${command.type} makes no sense: ${cause.message}`, {
+          cause,
+        });
+      }
+    };
+    return new FetchConnection(address, listener, options, perform);
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * What went wrong with a socket, in words that name the server.
+ *
+ * @module
+ */
+import type { ServerAddress } from "../client/connection.ts";
+import { KvError } from "../core/errors.ts";
+
+/** Runtimes fill in different parts of what they throw. */
+interface SocketFailure {
+  readonly code?: unknown;
+  readonly message?: unknown;
+}
+
+/** The error of a connection that could not be made, or broke. */
+export function socketError(address: ServerAddress, cause: unknown): KvError {
+  const { code, message } = (cause ?? {}) as SocketFailure;
+  const why = [code, message].filter((part) => typeof part === "string" && part !== "");
+  // Most messages begin with the code.
+  const text = why.length === 2 && String(message).includes(String(code))
+    ? message
+    : why.join(": ") || "no reason given";
+  return new KvError("UNAVAILABLE", `${addressText(address)}: ${text}`, { cause });
+}
+
+/** `host:port`, as people write it. */
+export function addressText({ host, port }: ServerAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

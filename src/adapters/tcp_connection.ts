@@ -1,0 +1,223 @@
+/**
+ * A client's connection over TCP: RESP3, our own commands in it. Replies come in the order of the requests, so
+ * ids need not travel; pushes stand between them.
+ *
+ * Invariants: what is requested in one turn leaves in one write; nothing is written while the socket has not
+ * taken what was written before; the listener hears nothing after `onClose`, nor after `close()`.
+ *
+ * @module
+ */
+import { connect as connectSocket, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
+import { ByteWriter } from "../codec/byte_writer.ts";
+import { bytesToText } from "../codec/bytes.ts";
+import type { Connection, ConnectionListener, Connector, ServerAddress, WatchRequest } from "../client/connection.ts";
+import { errorOfCode } from "../client/errors.ts";
+import { KvError, type KvErrorCode } from "../core/errors.ts";
+import { errorOfLine, writeCommand, writeKv } from "./resp_client.ts";
+import { RespErrorReply, RespPush, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
+import { addressText, socketError } from "./socket_errors.ts";
+
+/** How to connect over TCP. */
+export interface TcpConnectorOptions {
+  /** The server's password. @default none */
+  readonly password?: string;
+}
+
+/** How many requests wait for replies at once: enough to fill any link. */
+const MAX_IN_FLIGHT = 4096;
+/** How long a closing connection waits for what it has sent to be taken. */
+const LINGER_MS = 500;
+/** Buffers that grew past this are not kept. */
+const LARGEST_KEPT_BUFFER = 1024 * 1024;
+
+/** What a reply is for. */
+type Expected =
+  | { readonly for: "hello" }
+  | { readonly for: "request" | "watch"; readonly id: number }
+  | { readonly for: "nobody" };
+
+/** Makes connections over TCP. */
+export function tcpConnector(options: TcpConnectorOptions = {}): Connector {
+  return (address, listener) => new TcpConnection(address, listener, options);
+}
+
+class TcpConnection implements Connection {
+  readonly reliable = true;
+  readonly maxInFlight = MAX_IN_FLIGHT;
+  #address: ServerAddress;
+  #listener: ConnectionListener;
+  #socket: Socket;
+  #parser = new RespReplyParser();
+  #out = new ByteWriter(4096);
+  #flushDue = false;
+  /** The socket has not taken what was written. */
+  #blocked = false;
+  #connected = false;
+  #done = false;
+  /** What the replies to come are for, in order; those before `#heard` were taken. */
+  #expected: Expected[] = [];
+  #heard = 0;
+  #forgotten = new Set<number>();
+  #watches = new Set<number>();
+
+  constructor(address: ServerAddress, listener: ConnectionListener, options: TcpConnectorOptions) {
+    this.#address = address;
+    this.#listener = listener;
+    const socket = connectSocket({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
+    this.#socket = socket;
+    socket.on("connect", () => {
+      this.#connected = true;
+      const auth = options.password === undefined ? [] : ["AUTH", "default", utf8(options.password)];
+      writeCommand(this.#out, ["HELLO", "3", ...auth]);
+      this.#expected.push({ for: "hello" });
+      this.#flush();
+    });
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    socket.on("drain", () => {
+      this.#blocked = false;
+      this.#flush();
+    });
+    socket.on("error", (error) => this.#fail(socketError(address, error)));
+    socket.on("end", () => this.#fail(new KvError("UNAVAILABLE", `${addressText(address)} closed the connection`)));
+    socket.on("close", () => this.#fail(new KvError("UNAVAILABLE", `${addressText(address)}: the connection broke`)));
+  }
+
+  request(id: number, command: Uint8Array): void {
+    if (this.#done) return;
+    writeKv(this.#out, command);
+    this.#expected.push({ for: "request", id });
+    this.#flushLater();
+  }
+
+  forget(id: number): void {
+    this.#forgotten.add(id);
+  }
+
+  watch(id: number, { start, end, fromRevision }: WatchRequest): void {
+    if (this.#done) return;
+    this.#watches.add(id);
+    writeCommand(this.#out, ["KVWATCH", String(id), start, end ?? "", String(fromRevision)]);
+    this.#expected.push({ for: "watch", id });
+    this.#flushLater();
+  }
+
+  cancelWatch(id: number): void {
+    if (this.#done || !this.#watches.delete(id)) return;
+    writeCommand(this.#out, ["KVUNWATCH", String(id)]);
+    this.#expected.push({ for: "nobody" });
+    this.#flushLater();
+  }
+
+  close(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const socket = this.#socket;
+    if (!this.#connected) {
+      socket.destroy();
+      return;
+    }
+    // A blocked socket is owed a lot; what is requested last is not worth waiting for that.
+    if (this.#out.length > 0 && !this.#blocked) socket.write(this.#out.take());
+    socket.end();
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.on("close", () => clearTimeout(linger));
+    socket.on("end", () => socket.destroy());
+    socket.resume();
+  }
+
+  #flushLater(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    setImmediate(() => {
+      this.#flushDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const out = this.#out;
+    if (this.#done || this.#blocked || out.length === 0) return;
+    this.#blocked = !this.#socket.write(out.take());
+    if (out.bytes.length > LARGEST_KEPT_BUFFER) this.#out = new ByteWriter(4096);
+    else out.reset();
+  }
+
+  #fail(error: KvError): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#socket.destroy();
+    this.#listener.onClose(error);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#done) return;
+    try {
+      this.#parser.push(chunk);
+      for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
+        if (reply instanceof RespPush) this.#onPush(reply.items);
+        else this.#onReply(reply);
+        if (this.#done) return;
+      }
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      this.#fail(new KvError(error.code, `${addressText(this.#address)}: ${error.message}`, { cause: error }));
+    }
+  }
+
+  #onReply(reply: RespReply): void {
+    const expected = this.#expected[this.#heard];
+    if (expected === undefined) throw unexpected("a reply to nothing");
+    this.#heard++;
+    if (this.#heard === this.#expected.length) {
+      this.#expected = [];
+      this.#heard = 0;
+    } else if (this.#heard >= 1024 && this.#heard * 2 >= this.#expected.length) {
+      this.#expected = this.#expected.slice(this.#heard);
+      this.#heard = 0;
+    }
+    switch (expected.for) {
+      case "hello":
+        if (reply instanceof RespErrorReply) this.#fail(errorOfLine(reply.line));
+        else this.#listener.onOpen();
+        return;
+      case "request":
+        if (this.#forgotten.delete(expected.id)) return;
+        if (reply instanceof Uint8Array) this.#listener.onReply(expected.id, reply);
+        else if (reply instanceof RespErrorReply) this.#listener.onRefused(expected.id, errorOfLine(reply.line));
+        else throw unexpected("a reply to KV that is no string");
+        return;
+      case "watch":
+        if (!this.#watches.has(expected.id)) return;
+        if (reply instanceof RespErrorReply) {
+          this.#watches.delete(expected.id);
+          this.#listener.onWatchEnd(expected.id, errorOfLine(reply.line));
+        } else if (typeof reply === "number") this.#listener.onWatching(expected.id, reply);
+        else throw unexpected("a reply to KVWATCH that is no integer");
+        return;
+      case "nobody":
+    }
+  }
+
+  #onPush(items: readonly RespReply[]): void {
+    const [kind, id, first, second] = items;
+    if (!(kind instanceof Uint8Array) || typeof id !== "number" || !(first instanceof Uint8Array)) {
+      throw unexpected("a push that is not understood");
+    }
+    if (!this.#watches.has(id)) return;
+    const name = bytesToText(kind);
+    if (name === "kvwatch") this.#listener.onEvents(id, first);
+    else if (name === "kvwatchend" && second instanceof Uint8Array) {
+      this.#watches.delete(id);
+      this.#listener.onWatchEnd(id, errorOfCode(bytesToText(first) as KvErrorCode, bytesToText(second)));
+    } else throw unexpected(`a push named "${name.slice(0, 32)}"`);
+  }
+}
+
+function unexpected(what: string): KvError {
+  return new KvError("PROTOCOL_ERROR", `not a server of ours: ${what}`);
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

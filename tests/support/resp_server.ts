@@ -1,0 +1,58 @@
+/**
+ * A RESP server context over a store in memory, for tests of the RESP doors.
+ *
+ * @module
+ */
+import { systemClock } from "../../src/adapters/system_clock.ts";
+import { systemRandom } from "../../src/adapters/system_random.ts";
+import type { Limits } from "../../src/core/kv/limits.ts";
+import { KVStore } from "../../src/core/kv/kv_store.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { commandTable } from "../../src/server/resp/command_table.ts";
+import { type RespConfig, type RespLimits, ServerContext } from "../../src/server/resp/server_context.ts";
+import { Service } from "../../src/server/service.ts";
+import { ServerStats } from "../../src/server/stats.ts";
+import { type ImmediateOptions, ImmediateReplication } from "./immediate_replication.ts";
+
+/** What a test wants otherwise. */
+export interface TestContextOptions extends ImmediateOptions {
+  readonly config?: Partial<RespConfig>;
+  readonly limits?: Partial<RespLimits>;
+  readonly storeLimits?: Partial<Limits>;
+  readonly notices?: string[];
+  readonly clock?: Clock;
+}
+
+/** A context, and what is below it. */
+export interface TestContext {
+  readonly context: ServerContext;
+  readonly store: KVStore;
+  readonly replication: ImmediateReplication;
+}
+
+/** A context over an empty store. */
+export function testContext(options: TestContextOptions = {}): TestContext {
+  const store = new KVStore({ limits: options.storeLimits ?? {} });
+  const replication = new ImmediateReplication(store, options);
+  const context = new ServerContext({
+    service: new Service(replication, store),
+    table: commandTable,
+    clock: options.clock ?? systemClock,
+    random: systemRandom,
+    stats: new ServerStats(),
+    limits: options.limits ?? {},
+    config: {
+      version: "0.0.0-test",
+      runtime: "test",
+      processId: 1,
+      password: null,
+      tcpPort: 0,
+      maxConnections: 10_000,
+      idleTimeout_ms: 0,
+      memoryBytes: () => 0,
+      ...options.config,
+    },
+    onNotice: (message) => options.notices?.push(message),
+  });
+  return { context, store, replication };
+}
