@@ -1,0 +1,386 @@
+/**
+ * One RESP client, whatever the wire: bytes in, replies out, in the order of the requests.
+ *
+ * All commands of a turn are proposed together and all replies of a turn leave in one write. Reads without an
+ * unfinished write before them are answered from the store at once; reads behind one go through the log, so a
+ * pipeline never waits. The few cases that must wait (a write behind a read whose barrier is under way, a
+ * command that looks at the store itself, a client that does not read, too much unfinished work) stop the
+ * parser, and with it the wire: what a client can make this server hold is bounded.
+ *
+ * @module
+ */
+import { keyFromBytes } from "../../codec/bytes.ts";
+import type { Service } from "../service.ts";
+import type { ServerStats } from "../stats.ts";
+import { ClientState } from "./client_state.ts";
+import type { CommandSpec, Plan } from "./command_spec.ts";
+import { ProtocolError, RespParser } from "./parser.ts";
+import { PlanRunner } from "./plan_runner.ts";
+import { refusalOf } from "./refusals.ts";
+import { lineOf, replyByRun, type Run } from "./replies.ts";
+import { ReplyQueue, Slot } from "./reply_queue.ts";
+import { ReplyWriter } from "./reply_writer.ts";
+import type { ServerContext } from "./server_context.ts";
+import { queueCommand } from "./transaction.ts";
+import type { RespTransport } from "./transport.ts";
+
+/** A client's connection. The wire calls {@link receive}, {@link onInputEnd}, {@link onDrain} and {@link onClosed}. */
+export class RespConnection {
+  readonly id: number;
+  readonly context: ServerContext;
+  readonly service: Service;
+  readonly transport: RespTransport;
+  /** What the client has said about itself, and what it has begun. */
+  readonly state: ClientState;
+  /** The monotonic time of the latest bytes from the client, in milliseconds. */
+  lastActive_ms: number;
+  /** The latest command that was executed, for CLIENT LIST. */
+  lastCommand = "NULL";
+
+  readonly #parser: RespParser;
+  readonly #runner: PlanRunner;
+  readonly #queue: ReplyQueue;
+  readonly #out: ReplyWriter;
+  readonly #stats: ServerStats;
+  readonly #write = (chunks: readonly Uint8Array[]): boolean => this.transport.write(chunks);
+  #unfinishedBytes = 0;
+  /** In the middle of the parser's commands: what becomes ready is sent at the end of it. */
+  #pumping = false;
+  /** The parser has stopped before a command that must wait. */
+  #stalled = false;
+  #paused = false;
+  /** The client sends no more; what it has sent is still executed. */
+  #inputEnded = false;
+  #flushDue = false;
+  /** No more requests are taken; closed when the replies have left. */
+  #closing = false;
+  #ended = false;
+  #gone = false;
+
+  constructor(context: ServerContext, transport: RespTransport) {
+    this.context = context;
+    this.service = context.service;
+    this.transport = transport;
+    this.id = context.nextId();
+    this.state = new ClientState(context.config.password === null, context.clock.monotonic());
+    this.lastActive_ms = this.state.connected_ms;
+    this.#parser = new RespParser(context.limits);
+    this.#parser.limited = !this.state.authenticated;
+    this.#queue = new ReplyQueue(this);
+    this.#runner = new PlanRunner(context.service, {
+      unfinished: () => this.#queue.length,
+      begin: () => this.#begin(),
+      finish: (slot) => this.#finish(slot),
+    });
+    this.#out = new ReplyWriter(2, context.pool);
+    this.#stats = context.stats;
+  }
+
+  /** The RESP version: 2, or 3 after HELLO 3. */
+  get protocol(): 2 | 3 {
+    return this.state.protocol;
+  }
+
+  /** How many received bytes wait to be executed. */
+  get bufferedInput(): number {
+    return this.#parser.buffered;
+  }
+
+  /** How many bytes of output have not left. */
+  get bufferedOutput(): number {
+    return this.#gone ? 0 : this.#out.size + this.transport.bufferedBytes();
+  }
+
+  /** How many replies are owed. */
+  get unfinished(): number {
+    return this.#queue.length;
+  }
+
+  /** The arguments of the present command, as views that are valid until the turn ends. */
+  args(): Uint8Array[] {
+    return this.#parser.args();
+  }
+
+  /** Takes bytes from the wire; they may be reused after the call. */
+  receive(chunk: Uint8Array): void {
+    if (this.#gone || this.#closing) return;
+    this.#stats.bytesIn += chunk.length;
+    this.lastActive_ms = this.context.clock.monotonic();
+    this.#parser.feed(chunk);
+    if (this.#stalled) this.#parser.settle();
+    else this.#pump();
+  }
+
+  /** The client sends no more: closes when all that it has sent is answered. */
+  onInputEnd(): void {
+    this.#inputEnded = true;
+    if (!this.#stalled) this.finish();
+  }
+
+  /** What was written to the wire has left. */
+  onDrain(): void {
+    this.flush();
+  }
+
+  /** The wire is gone. Commands under way go on; nobody hears of them. */
+  onClosed(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.state.close();
+    this.#queue.clear();
+    this.#out.discard();
+  }
+
+  /** Sends the replies that are ready and goes on with commands that had to wait. */
+  flush(): void {
+    this.#flushDue = false;
+    if (this.#gone) return;
+    this.#send();
+    this.state.watches?.catchUp();
+    if (this.#stalled && !this.#closing) this.#pump();
+    else this.#endIfDone();
+  }
+
+  /** Takes no more requests, and closes when the replies to those taken have left. */
+  finish(): void {
+    if (this.#closing || this.#gone) return;
+    this.#closing = true;
+    this.#pause(true);
+    if (!this.#pumping) this.#flushLater();
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    if (this.#gone) return;
+    this.transport.destroy();
+    this.onClosed();
+  }
+
+  /** Closes at once for what happened, and tells the operator. */
+  drop(why: string): void {
+    this.#stats.connectionsDropped++;
+    this.context.notice(`client ${this.transport.remoteAddress} ${why}: closed`);
+    this.destroy();
+  }
+
+  /** Writes a push message, out of order with the replies; it leaves at the end of the turn. */
+  push(write: (out: ReplyWriter) => void): void {
+    if (this.#gone || this.#ended) return;
+    this.#out.protocol = 3;
+    write(this.#out);
+    this.#flushLater();
+  }
+
+  /** Events of a new watch follow at the end of the turn, behind the replies. */
+  catchUpLater(): void {
+    if (!this.#flushDue) this.context.flushLater(this);
+    this.#flushDue = true;
+  }
+
+  /** The client has shown who it is, or has gone back to being nobody. */
+  setAuthenticated(authenticated: boolean): void {
+    this.state.authenticated = authenticated;
+    this.#parser.limited = !authenticated;
+  }
+
+  /** Switches the RESP version of the requests from now on. Without RESP3 there are no push messages, so no watches. */
+  setProtocol(protocol: 2 | 3): void {
+    this.state.protocol = protocol;
+    if (protocol === 3) return;
+    this.state.watches?.close();
+    this.state.watches = null;
+  }
+
+  #pump(): void {
+    const parser = this.#parser;
+    this.#stalled = false;
+    this.#pumping = true;
+    try {
+      while (!this.#closing && !this.#gone && parser.next()) {
+        if (this.#isFull() || !this.#step()) {
+          this.#stalled = true;
+          break;
+        }
+        parser.consume();
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#stats.protocolErrors++;
+      this.#refuse(error.message);
+      this.#closing = true;
+    } finally {
+      this.#pumping = false;
+      this.#runner.gate.endTurn();
+    }
+    if (this.#gone) return;
+    if (this.#inputEnded && !this.#stalled) this.#closing = true;
+    parser.settle();
+    this.#send();
+    this.#pause(this.#stalled || this.#closing);
+    this.#endIfDone();
+  }
+
+  #pause(pause: boolean): void {
+    if (pause === this.#paused || this.#gone) return;
+    this.#paused = pause;
+    if (pause) this.transport.pause();
+    else this.transport.resume();
+  }
+
+  /** Whether too much is unfinished or unread to take another command. */
+  #isFull(): boolean {
+    const limits = this.context.limits;
+    if (this.#queue.length >= limits.maxUnfinished || this.#unfinishedBytes > limits.maxUnfinishedBytes) return true;
+    if (this.#out.size <= limits.softOutputBytes) return false;
+    this.#send();
+    return this.transport.bufferedBytes() > limits.softOutputBytes;
+  }
+
+  /** Executes the present command; false, and nothing has happened, when it must wait. */
+  #step(): boolean {
+    const parser = this.#parser;
+    const spec = this.context.table.find(parser.source, parser.starts[0]!, parser.ends[0]!);
+    if (spec !== undefined && spec.shortcut !== undefined && this.state.plain) {
+      if (spec.shortcut === "get" ? this.#get() : this.#put()) {
+        this.#count(spec.name);
+        return true;
+      }
+    }
+    const refusal = refusalOf(spec, parser.count, this);
+    if (spec === undefined || refusal !== null) {
+      this.state.transaction?.abort();
+      this.#refuse(refusal ?? "ERR unknown command");
+      this.#count("NULL");
+      return true;
+    }
+    // Planning EXEC ends the transaction, so whether it must wait is decided before.
+    if (spec.name === "exec" && this.#runner.unfinishedReads > 0) return false;
+    if (!this.#execute(spec)) return false;
+    this.#count(spec.name);
+    return true;
+  }
+
+  #count(command: string): void {
+    this.#stats.commands++;
+    this.lastCommand = command;
+  }
+
+  #execute(spec: CommandSpec): boolean {
+    const transaction = this.state.transaction;
+    let plan: Plan;
+    try {
+      plan = transaction !== null && spec.inMulti !== "now"
+        ? queueCommand(transaction, spec, this)
+        : spec.plan(this.args(), this);
+    } catch (error) {
+      this.#refuse(lineOf(error));
+      return true;
+    }
+    if (plan.kind !== "local") return this.#runner.run(plan);
+    this.#local(plan.run, spec.name === "client");
+    return true;
+  }
+
+  /** GET, where nothing stands before it: from the bytes of the key to the bytes of the value. */
+  #get(): boolean {
+    const parser = this.#parser;
+    if (parser.count !== 2 || this.#queue.length > 0 || !this.#runner.gate.straight()) return false;
+    const entry = this.service.store.entry(keyFromBytes(parser.source, parser.starts[1], parser.ends[1]));
+    this.#out.protocol = this.state.protocol;
+    if (entry === undefined) {
+      this.#stats.keyMisses++;
+      this.#out.nil();
+    } else {
+      this.#stats.keyHits++;
+      this.#out.bulk(entry.value);
+    }
+    return true;
+  }
+
+  /** SET without options: from the bytes of the request to the bytes of the command. */
+  #put(): boolean {
+    const { count, source, starts, ends } = this.#parser;
+    return count === 3 && this.#runner.put(source, starts[1]!, ends[1]!, starts[2]!, ends[2]!);
+  }
+
+  /** Runs a local command now; its reply takes its place in the order. */
+  #local(run: Run, mayMute: boolean): void {
+    if (this.#queue.length === 0 && this.state.replies === "on" && !mayMute) {
+      this.#out.protocol = this.state.protocol;
+      replyByRun(this, run, this.#out);
+      return;
+    }
+    const skipped = this.state.takeMuted() && this.state.replies === "on";
+    const scratch = new ReplyWriter(this.state.protocol);
+    replyByRun(this, run, scratch);
+    if (!skipped && this.state.replies === "on") this.#ready(scratch);
+  }
+
+  #refuse(line: string): void {
+    this.#stats.errors++;
+    if (this.state.takeMuted()) return;
+    const scratch = new ReplyWriter(this.state.protocol);
+    scratch.error(line);
+    this.#ready(scratch);
+  }
+
+  /** Puts a reply in its place in the order. */
+  #ready(scratch: ReplyWriter): void {
+    const slot = this.#begin();
+    slot.bytes = scratch.take();
+    this.#finish(slot);
+  }
+
+  #begin(): Slot {
+    const slot = new Slot(this.state.protocol, this.state.takeMuted(), this.#parser.commandBytes);
+    this.#queue.push(slot);
+    this.#unfinishedBytes += slot.weight;
+    return slot;
+  }
+
+  #finish(slot: Slot): void {
+    slot.ready = true;
+    this.#unfinishedBytes -= slot.weight;
+    if (this.#gone) return;
+    this.#queue.hold(slot);
+    // A transaction is answered now, not at the end of the turn: what looks at the store in it must see it as it is.
+    if (this.#pumping || slot.result?.type === "txn") this.#drain();
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
+    if (this.#flushDue || this.#pumping) return;
+    this.#flushDue = true;
+    this.context.flushLater(this);
+  }
+
+  /** Sends what is ready, in bounded pieces, as far as the client reads. */
+  #send(): void {
+    for (;;) {
+      this.#drain();
+      if (this.#gone) return;
+      if (this.#out.size === 0) break;
+      this.#stats.bytesOut += this.#out.size;
+      this.#out.flush(this.#write);
+    }
+    const { hardOutputBytes } = this.context.limits;
+    if (this.#queue.heldBytes > hardOutputBytes && this.#queue.isReady) {
+      this.drop(`left more than ${hardOutputBytes} bytes of replies unread`);
+    }
+  }
+
+  #drain(): void {
+    if (this.#queue.length === 0) return;
+    try {
+      this.#queue.drain(this.#out, this.context.limits.softOutputBytes - this.transport.bufferedBytes());
+    } catch (error) {
+      this.drop(`met an internal error (${String(error)})`);
+    }
+  }
+
+  #endIfDone(): void {
+    if (!this.#closing || this.#ended || this.#gone || this.#queue.length > 0) return;
+    this.#ended = true;
+    this.transport.end();
+  }
+}

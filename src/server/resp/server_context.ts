@@ -1,0 +1,133 @@
+/**
+ * What the RESP connections of one server share: the service, the ports, the figures, and who is connected.
+ *
+ * @module
+ */
+import type { Clock } from "../../ports/clock.ts";
+import type { Random } from "../../ports/random.ts";
+import type { Service } from "../service.ts";
+import type { ServerStats } from "../stats.ts";
+import type { CommandTable } from "./command_table.ts";
+import type { RespConnection } from "./connection.ts";
+import { BufferPool } from "./reply_writer.ts";
+import { ScanCursors } from "./scan_cursors.ts";
+
+/** What RESP clients may know of the server's configuration. */
+export interface RespConfig {
+  /** The version of kvpaxos. */
+  readonly version: string;
+  /** The runtime and its version, for INFO. */
+  readonly runtime: string;
+  /** The process id, for INFO. */
+  readonly processId: number;
+  /** The password of the user `default`, or null when clients need none. */
+  readonly password: string | null;
+  /** The TCP port, for INFO and CONFIG GET. */
+  readonly tcpPort: number;
+  /** The most TCP clients, for CONFIG GET. */
+  readonly maxConnections: number;
+  /** A client silent for this long is closed; 0 for never. For CONFIG GET. */
+  readonly idleTimeout_ms: number;
+  /** Memory in use by the process in bytes, for INFO. */
+  readonly memoryBytes: () => number;
+}
+
+/** Bounds on what one connection may cost. Sizes are bytes. */
+export interface RespLimits {
+  /** The longest argument. @default 16777216 */
+  readonly maxBulkBytes: number;
+  /** The longest request, framing included. @default 33554432 */
+  readonly maxRequestBytes: number;
+  /** Reading stops while more than this waits to be sent. @default 1048576 */
+  readonly softOutputBytes: number;
+  /** A client that leaves more than this unread is closed; one reply may be larger. @default 67108864 */
+  readonly hardOutputBytes: number;
+  /** Reading stops while more commands than this are unfinished. @default 10000 */
+  readonly maxUnfinished: number;
+  /** Reading stops while the unfinished commands hold more argument bytes than this. @default 33554432 */
+  readonly maxUnfinishedBytes: number;
+  /** A watch is ended when more than this waits to be sent. @default 16777216 */
+  readonly maxWatchBytes: number;
+  /** The most watches of one connection. @default 1024 */
+  readonly maxWatches: number;
+}
+
+/** The limits unless others are given. */
+export const DEFAULT_RESP_LIMITS: RespLimits = {
+  maxBulkBytes: 16 * 1024 * 1024,
+  maxRequestBytes: 32 * 1024 * 1024,
+  softOutputBytes: 1024 * 1024,
+  hardOutputBytes: 64 * 1024 * 1024,
+  maxUnfinished: 10_000,
+  maxUnfinishedBytes: 32 * 1024 * 1024,
+  maxWatchBytes: 16 * 1024 * 1024,
+  maxWatches: 1024,
+};
+
+/** What a {@link ServerContext} is made from. */
+export interface ServerContextOptions {
+  readonly service: Service;
+  readonly table: CommandTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly stats: ServerStats;
+  readonly config: RespConfig;
+  readonly limits?: Partial<RespLimits>;
+  /** Told of what an operator should know: a client that was closed for what it did. */
+  readonly onNotice?: (message: string) => void;
+}
+
+/** What the connections of one server share. */
+export class ServerContext {
+  readonly service: Service;
+  readonly table: CommandTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly stats: ServerStats;
+  readonly config: RespConfig;
+  readonly limits: RespLimits;
+  readonly pool: BufferPool = new BufferPool();
+  /** Where the scans of this server's clients stopped. */
+  readonly scanCursors: ScanCursors;
+  /** The connections that clients can see in CLIENT LIST, by id. */
+  readonly clients: Map<number, RespConnection> = new Map();
+  /** The monotonic time at which the server started, in milliseconds. */
+  readonly started_ms: number;
+  readonly #onNotice: (message: string) => void;
+  #nextId = 1;
+  #dirty: RespConnection[] = [];
+
+  constructor(options: ServerContextOptions) {
+    this.service = options.service;
+    this.table = options.table;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.scanCursors = new ScanCursors(options.random);
+    this.stats = options.stats;
+    this.config = options.config;
+    this.limits = { ...DEFAULT_RESP_LIMITS, ...options.limits };
+    this.started_ms = options.clock.monotonic();
+    this.#onNotice = options.onNotice ?? (() => {});
+  }
+
+  /** A number that no other connection of this server has. */
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** Tells the operator. */
+  notice(message: string): void {
+    this.#onNotice(message);
+  }
+
+  /** Flushes `connection` at the end of this turn: once, however many of its commands finish in it. */
+  flushLater(connection: RespConnection): void {
+    if (this.#dirty.push(connection) === 1) this.clock.defer(() => this.#flushAll());
+  }
+
+  #flushAll(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const connection of dirty) connection.flush();
+  }
+}
