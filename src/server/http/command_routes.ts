@@ -1,0 +1,38 @@
+/**
+ * `/v1/txn` and `/v1/sessions/{session}`: what is neither one entry nor a page of them.
+ *
+ * @module
+ */
+import { txnFromJson } from "../../core/kv/json/commands.ts";
+import { resultToJson } from "../../core/kv/json/results.ts";
+import type { Service } from "../service.ts";
+import { boundResult } from "./bound_result.ts";
+import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
+import type { Handler } from "./kv_routes.ts";
+import { problemOfResult } from "./problem.ts";
+import { readJson } from "./request_body.ts";
+import { sessionInPath } from "./request_target.ts";
+import { check, txnSchema } from "./schemas.ts";
+import { settle } from "./settle.ts";
+
+/** Serves `POST /v1/txn`; bodies have at most `limit` bytes. */
+export function postTxn(service: Service, limit: number): Handler {
+  return async (c) => {
+    const once = onceHeaders(c.req.raw.headers);
+    const txn = txnFromJson(check(txnSchema, await readJson(c.req.raw, limit)));
+    const result = await settle(service, withOnce(once, txn), boundResult);
+    if (result.type === "error") return problemOfResult(result);
+    return c.json(resultToJson(result));
+  };
+}
+
+/** Serves `PUT` and `DELETE` of a session: opens it, or shows that it is there; closes it. */
+export function changeSession(service: Service, type: "openSession" | "closeSession"): Handler {
+  return (c) => {
+    const session = parseSession(sessionInPath(c.req.raw.url));
+    return settle(service, { type, session }, (result) => {
+      if (result.type === "error") return problemOfResult(result);
+      return new Response(null, { status: 204, headers: { "KV-Revision": String(result.revision) } });
+    });
+  };
+}

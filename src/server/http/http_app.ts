@@ -1,0 +1,183 @@
+/**
+ * The HTTP front door: every route in one table, turned into a Hono app. What a route does is in its own file;
+ * here is who may call it, and what happens to what nobody serves.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { CodecError } from "../../codec/byte_reader.ts";
+import { textToBytes } from "../../codec/bytes.ts";
+import { KvError } from "../../core/errors.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { LogStatus } from "../../ports/log.ts";
+import type { Service } from "../service.ts";
+import type { ServerStats } from "../stats.ts";
+import { changeSession, postTxn } from "./command_routes.ts";
+import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
+import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
+import { type Figures, type MemoryFigures, metricsText, type ServerInfo, statusPage } from "./metrics.ts";
+import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
+import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
+import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
+import { createRpcApp } from "./rpc_app.ts";
+import { Watches } from "./watch_route.ts";
+
+/** What an {@link HttpApp} is made of. */
+export interface HttpAppOptions {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly stats: ServerStats;
+  readonly info: ServerInfo;
+  /** The bearer token that clients must send, or null for none. The pages for orchestrators are always open. */
+  readonly password: string | null;
+  /** The log's figures, or null for a server that keeps none. */
+  readonly log: () => LogStatus | null;
+  /** The process's memory. */
+  readonly memory: () => MemoryFigures;
+  /** Bounds of watches. */
+  readonly feedLimits?: Partial<FeedLimits>;
+  /** Told of failures that nobody foresaw; the client hears only that there was one. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** The HTTP front door. */
+export interface HttpApp {
+  /** The app, for those who mount it. Requests that do not come through {@link fetch} are not counted. */
+  readonly app: Hono;
+  /** Answers one request. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Ends the watches, so that a server that is closing need not wait for them. */
+  close(): void;
+}
+
+type Method = "GET" | "PUT" | "POST" | "DELETE";
+type Route = readonly [method: Method, path: string, handler: Handler];
+
+/** JSON spells what is in it out: escapes and base64 make a command up to this many times as long. */
+const JSON_EXPANSION = 2;
+
+/** Pages that need no password: those that tell an orchestrator whether to restart or to send load. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+
+/** Builds the front door. */
+export function createHttpApp(options: HttpAppOptions): HttpApp {
+  const { service, stats } = options;
+  const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
+  const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
+  const routes: readonly Route[] = [
+    ["GET", KV_ROUTE, getEntry(service)],
+    ["PUT", KV_ROUTE, putEntry(service)],
+    ["DELETE", KV_ROUTE, deleteEntry(service)],
+    ["GET", "/v1/kv", listEntries(service)],
+    ["DELETE", "/v1/kv", deleteEntries(service)],
+    ["POST", "/v1/txn", postTxn(service, bodyLimit)],
+    ["PUT", SESSION_ROUTE, changeSession(service, "openSession")],
+    ["DELETE", SESSION_ROUTE, changeSession(service, "closeSession")],
+    ["GET", "/v1/watch", watches.handler()],
+    ["GET", "/v1/events", listEvents(service)],
+    ...operatorRoutes(options),
+  ];
+
+  const app = new Hono({ getPath: routeOf });
+  if (options.password !== null) requirePassword(app, options.password);
+  for (const [method, path, handler] of routes) app.on(method, path, handler);
+  app.route("/", createRpcApp(service, bodyLimit));
+  app.notFound(unserved([...routes, ["POST", "/v1/rpc"]]));
+  app.onError((error) => {
+    if (!isForeseen(error)) options.onError?.(error);
+    return problemOf(error);
+  });
+  return {
+    app,
+    fetch: (request) => {
+      stats.httpRequests++;
+      return app.fetch(request);
+    },
+    close: () => watches.close(),
+  };
+}
+
+function isForeseen(error: unknown): boolean {
+  return error instanceof HttpProblem || error instanceof KvError || error instanceof CodecError;
+}
+
+function operatorRoutes(options: HttpAppOptions): Route[] {
+  const { service } = options;
+  const figures = (): Figures => ({
+    info: options.info,
+    now_ms: options.clock.now(),
+    store: service.store,
+    replication: service.replication.status(),
+    stats: options.stats,
+    log: options.log(),
+    memory: options.memory(),
+  });
+  let document: string | null = null;
+  return [
+    ["GET", "/v1/status", (c) => c.json(statusPage(figures()))],
+    ["GET", "/metrics", () =>
+      new Response(metricsText(figures()), {
+        headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+      })],
+    ["GET", "/healthz", (c) => c.json({ status: "ok" })],
+    ["GET", "/readyz", (c) => {
+      const { state, reason } = service.replication.status();
+      if (state === "serving") return c.json({ status: "ready" });
+      return problemResponse(
+        problemBody("UNAVAILABLE", `the server is ${state}${reason === null ? "" : `: ${reason}`}`),
+      );
+    }],
+    ["GET", "/openapi.json", async () => {
+      // Made when it is first asked for: most servers never are.
+      if (document === null) {
+        const { openApiDocument } = await import("./openapi.ts");
+        document = JSON.stringify(await openApiDocument(options.info.version));
+      }
+      return new Response(document, { headers: { "Content-Type": "application/json" } });
+    }],
+  ];
+}
+
+/** Answers what no route serves: 405 where another method would do, 404 elsewhere; OPTIONS says what there is. */
+function unserved(routes: readonly (readonly [method: Method, path: string, ...unknown[]])[]): Handler {
+  const allowed = new Map<string, string>();
+  for (const [method, path] of routes) {
+    const methods = method === "GET" ? "GET, HEAD" : method;
+    const before = allowed.get(path);
+    allowed.set(path, before === undefined ? methods : `${before}, ${methods}`);
+  }
+  return (c) => {
+    const path = routeOf(c.req.raw);
+    const allow = allowed.get(path);
+    const { method } = c.req.raw;
+    if (allow === undefined) {
+      return problemResponse(problemBody("NOT_FOUND", `nothing is served at ${path.slice(0, 200)}; see /openapi.json`));
+    }
+    if (method === "OPTIONS") return new Response(null, { status: 204, headers: { "Allow": `${allow}, OPTIONS` } });
+    return problemResponse(
+      problemBody("METHOD_NOT_ALLOWED", `${method.slice(0, 32)} is not served here; ${allow} are`),
+      { "Allow": `${allow}, OPTIONS` },
+    );
+  };
+}
+
+function requirePassword(app: Hono, password: string): void {
+  const expected = textToBytes(password);
+  app.use("*", async (c: Context, next) => {
+    if (!OPEN_PATHS.has(c.req.path)) {
+      const header = /^Bearer +(.*)$/i.exec(c.req.raw.headers.get("authorization") ?? "");
+      if (header === null) {
+        throw new KvError("UNAUTHENTICATED", "no password; send it as Authorization: Bearer <password>");
+      }
+      if (!isPassword(header[1]!, expected)) throw new KvError("UNAUTHENTICATED", "the password is wrong");
+    }
+    await next();
+  });
+}
+
+/** Compares in a time that does not depend on where the two differ. Header text has one character per byte. */
+function isPassword(given: string, expected: Uint8Array): boolean {
+  let difference = given.length ^ expected.length;
+  for (let i = 0; i < given.length; i++) difference |= given.charCodeAt(i) ^ expected[i % expected.length]!;
+  return difference === 0;
+}
