@@ -5,7 +5,7 @@
  */
 import { type Key, keyFromText, textToBytes } from "../../src/codec/bytes.ts";
 import { type Expiry, NO_EXPIRY, type Put } from "../../src/core/kv/command.ts";
-import { entryToJson, keyToJson } from "../../src/core/kv/json_form.ts";
+import { entryToJson, keyToJson } from "../../src/core/kv/json/json_form.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import { type Context, writeJson, writeLine } from "./context.ts";
 import { showBytes } from "./display.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { concatBytes, type Key, keyFromBytes, keyToText, prefixEnd, textToBytes } from "../../src/codec/bytes.ts";
-import { integerFromJson } from "../../src/core/kv/json_form.ts";
+import { integerFromJson } from "../../src/core/kv/json/json_form.ts";
 import { NO_EXPIRY, type Operation } from "../../src/core/kv/command.ts";
 import { UsageError } from "../exit_code.ts";
 import { duration, integer } from "../flags.ts";

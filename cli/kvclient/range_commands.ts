@@ -7,7 +7,7 @@ import { type Key, keyFromText } from "../../src/codec/bytes.ts";
 import { type Bounds, boundsOf, successor } from "../../src/client/key_range.ts";
 import { KvError } from "../../src/core/errors.ts";
 import type { Range } from "../../src/core/kv/command.ts";
-import { eventToJson, keyedEntryToJson, keyToJson } from "../../src/core/kv/json_form.ts";
+import { eventToJson, keyedEntryToJson, keyToJson } from "../../src/core/kv/json/json_form.ts";
 import type { KeyedEntry, RangeResult } from "../../src/core/kv/result.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, UsageError } from "../exit_code.ts";

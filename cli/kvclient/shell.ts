@@ -6,7 +6,7 @@
  */
 import { bytesToText } from "../../src/codec/bytes.ts";
 import { KvError } from "../../src/core/errors.ts";
-import { resultToJson } from "../../src/core/kv/json_form.ts";
+import { resultToJson } from "../../src/core/kv/json/json_form.ts";
 import { EXIT, UsageError } from "../exit_code.ts";
 import type { Terminal } from "../terminal.ts";
 import { status } from "./basic_commands.ts";

@@ -6,7 +6,7 @@
 import { CodecError } from "../../src/codec/byte_reader.ts";
 import { bytesToTextStrict } from "../../src/codec/bytes.ts";
 import type { Txn } from "../../src/core/kv/command.ts";
-import { resultToJson, txnFromJson } from "../../src/core/kv/json_form.ts";
+import { resultToJson, txnFromJson } from "../../src/core/kv/json/json_form.ts";
 import { HttpProblem } from "../../src/server/http/problem.ts";
 import { check, txnSchema } from "../../src/server/http/schemas.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";

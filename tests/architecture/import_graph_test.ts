@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/core/kv/command_codec.ts",
     "src/core/kv/result.ts",
     "src/core/kv/result_codec.ts",
-    "src/core/kv/json_form.ts",
+    "src/core/kv/json",
     "src/core/kv/limits.ts",
   ],
   "src/adapters": ["src/ports", "src/codec", "src/core", "src/client", "src/log"],
