@@ -130,7 +130,9 @@ async function besideAClient(attack: () => Promise<void>): Promise<void> {
   } finally {
     going = false;
   }
-  expect(await counting).toBeGreaterThan(10);
+  const count = await counting;
+  expect(count).toBeGreaterThan(0);
+  expect(await redis.incrby(key, 0)).toBe(count);
   await redis.quit();
   expect(server.child.exitCode, server.output).toBeNull();
   expect(residentMiB()).toBeLessThan(700);
@@ -163,7 +165,8 @@ describe(`${INPUTS} malformed inputs harm neither the server nor the client besi
         const command = malformed(WELL_FORMED_RESP).subarray(0, 60_000);
         const datagram = random() < 0.1 ? command.subarray(0, below(9)) : Buffer.concat([noise(8), command]);
         await new Promise<void>((sent) => socket.send(datagram, server.port, "127.0.0.1", () => sent()));
-        if (below(20) === 0) await new Promise((wait) => setTimeout(wait, 1));
+        // About 20,000 datagrams a second: malformed input is the point here, not a flood.
+        await new Promise((wait) => setTimeout(wait, 1));
       })
     );
     socket.close();

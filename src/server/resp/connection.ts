@@ -24,6 +24,9 @@ import type { ServerContext } from "./server_context.ts";
 import { queueCommand } from "./transaction.ts";
 import type { RespTransport } from "./transport.ts";
 
+/** A client that sends more commands than this at once goes on in the next turn, after the others had theirs. */
+const MAX_COMMANDS_PER_TURN = 1000;
+
 /** A client's connection. The wire calls {@link receive}, {@link onInputEnd}, {@link onDrain} and {@link onClosed}. */
 export class RespConnection {
   readonly id: number;
@@ -193,11 +196,12 @@ export class RespConnection {
 
   #pump(): void {
     const parser = this.#parser;
+    let left = MAX_COMMANDS_PER_TURN;
     this.#stalled = false;
     this.#pumping = true;
     try {
       while (!this.#closing && !this.#gone && parser.next()) {
-        if (this.#isFull() || !this.#step()) {
+        if (left-- === 0 || this.#isFull() || !this.#step()) {
           this.#stalled = true;
           break;
         }
@@ -217,6 +221,8 @@ export class RespConnection {
     parser.settle();
     this.#send();
     this.#pause(this.#stalled || this.#closing);
+    // Others first: it goes on in the next turn.
+    if (left < 0) this.#flushLater();
     this.#endIfDone();
   }
 
@@ -319,6 +325,11 @@ export class RespConnection {
   #refuse(line: string): void {
     this.#stats.errors++;
     if (this.state.takeMuted()) return;
+    if (this.#queue.length === 0) {
+      this.#out.protocol = this.state.protocol;
+      this.#out.error(line);
+      return;
+    }
     const scratch = new ReplyWriter(this.state.protocol);
     scratch.error(line);
     this.#ready(scratch);

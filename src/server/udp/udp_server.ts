@@ -2,7 +2,9 @@
  * The UDP door: each datagram is an 8-byte request id and one RESP command, and its reply is the id and the
  * RESP reply. A datagram is a connection of its own, so nothing lasts from one to the next.
  *
- * Datagrams get lost, and clients send again: what cannot be taken now is dropped and counted, never queued.
+ * Datagrams get lost, and clients send again: what is too much is dropped and counted. What arrives is worked on
+ * in slices, a few each turn, because the runtime hands over datagrams as long as there are any: a flood of them
+ * would otherwise keep every other client waiting.
  *
  * @module
  */
@@ -40,6 +42,11 @@ export interface UdpServer {
 }
 
 const CLOSE_DEADLINE_MS = 5000;
+/** How many datagrams, and bytes of them, are worked on in one turn. */
+const SLICE_DATAGRAMS = 64;
+const SLICE_BYTES = 256 * 1024;
+/** Datagrams are dropped while this many bytes of them wait. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** Bursts of hundreds of clients do not fit the system's usual buffer. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -68,6 +75,12 @@ function enlargeBuffer(socket: Socket): void {
   }
 }
 
+/** A datagram that has arrived and has not been looked at. */
+interface Arrival {
+  readonly datagram: Uint8Array;
+  readonly from: RemoteInfo;
+}
+
 class Door implements UdpServer {
   readonly port: number;
   readonly #socket: Socket;
@@ -76,6 +89,8 @@ class Door implements UdpServer {
   readonly #maxInFlight: number;
   readonly #local: string;
   #inFlight = 0;
+  #waiting: Arrival[] = [];
+  #waitingBytes = 0;
   #onIdle: (() => void) | null = null;
   #closed = false;
 
@@ -108,11 +123,29 @@ class Door implements UdpServer {
   #onDatagram(datagram: Uint8Array, from: RemoteInfo): void {
     const { stats } = this.#context;
     stats.datagramsIn++;
-    if (datagram.length < REQUEST_ID_BYTES || this.#inFlight >= this.#maxInFlight || this.#onIdle !== null) {
+    const isTooMuch = this.#inFlight >= this.#maxInFlight || this.#waitingBytes >= MAX_WAITING_BYTES;
+    if (datagram.length < REQUEST_ID_BYTES || isTooMuch || this.#onIdle !== null) {
       stats.datagramsDropped++;
       return;
     }
     this.#inFlight++;
+    this.#waitingBytes += datagram.length;
+    if (this.#waiting.push({ datagram, from }) === 1) this.#context.clock.defer(() => this.#workOff());
+  }
+
+  #workOff(): void {
+    let count = 0;
+    for (let bytes = 0; count < this.#waiting.length && count < SLICE_DATAGRAMS && bytes < SLICE_BYTES; count++) {
+      const { datagram, from } = this.#waiting[count]!;
+      bytes += datagram.length;
+      this.#waitingBytes -= datagram.length;
+      this.#execute(datagram, from);
+    }
+    this.#waiting = this.#waiting.slice(count);
+    if (this.#waiting.length > 0) this.#context.clock.defer(() => this.#workOff());
+  }
+
+  #execute(datagram: Uint8Array, from: RemoteInfo): void {
     const id = datagram.slice(0, REQUEST_ID_BYTES);
     const transport = new DatagramTransport(from, this.#local, {
       answer: (chunks) => this.#answer(connection, id, chunks, from),
@@ -122,7 +155,7 @@ class Door implements UdpServer {
     const request = datagram.subarray(REQUEST_ID_BYTES);
     const fault = faultOf(request, this.#context.limits);
     if (fault !== null) {
-      stats.protocolErrors++;
+      this.#context.stats.protocolErrors++;
       this.#answer(connection, id, [errorReply(fault)], from);
       return;
     }
