@@ -68,7 +68,8 @@ async function writeUntilBroken(
 async function verify(server: ServerProcess, acknowledged: ReadonlyMap<string, number>): Promise<void> {
   const redis = connectTo(server);
   const stored = await redis.keys("*");
-  const missing = [...acknowledged.keys()].filter((key) => !new Set(stored).has(key));
+  const present = new Set(stored);
+  const missing = [...acknowledged.keys()].filter((key) => !present.has(key));
   expect(missing).toEqual([]);
   const broken: string[] = [];
   for (let at = 0; at < stored.length; at += 500) {
