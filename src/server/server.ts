@@ -12,7 +12,7 @@ import { systemClock } from "../adapters/system_clock.ts";
 import { systemRandom } from "../adapters/system_random.ts";
 import type { KvError } from "../core/errors.ts";
 import { KVStore } from "../core/kv/kv_store.ts";
-import type { Limits } from "../core/kv/limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "../core/kv/limits.ts";
 import type { SnapshotOptions } from "../core/snapshotter.ts";
 import { Standalone } from "../core/standalone.ts";
 import { openDurableLog } from "../log/durable_log.ts";
@@ -21,7 +21,7 @@ import type { Log } from "../ports/log.ts";
 import { VERSION } from "../version.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import { commandTable } from "./resp/command_table.ts";
-import { ServerContext } from "./resp/server_context.ts";
+import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
 import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
@@ -108,7 +108,8 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
   const log = openLog(options.dataDir, logger);
-  const store = new KVStore({ limits: options.limits ?? {} });
+  const limits = consistentLimits(options.limits ?? {});
+  const store = new KVStore({ limits });
   const replication = new Standalone({ ...options, log, clock: systemClock, stateMachine: store });
   stops.push(() => replication.close());
   await replication.start();
@@ -135,10 +136,14 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
       idleTimeout_ms: 0,
       memoryBytes: () => process.memoryUsage.rss(),
     },
+    limits: {
+      maxBulkBytes: Math.max(DEFAULT_RESP_LIMITS.maxBulkBytes, limits.maxCommandBytes),
+      maxRequestBytes: Math.max(DEFAULT_RESP_LIMITS.maxRequestBytes, 2 * limits.maxCommandBytes),
+    },
     onNotice: (message) => logger.warning("{message}", { message }),
   });
 
-  const tcp: TcpServer = await startTcpServer({ context, host, port: options.port });
+  const tcp: TcpServer = await startTcpServer({ context, host, port: options.port, maxConnections });
   stops.push(() => tcp.close(deadline_ms));
   bound.tcp = tcp.port;
   const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
@@ -156,6 +161,13 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
     close: stopAll,
     [Symbol.asyncDispose]: stopAll,
   };
+}
+
+/** A larger value makes larger commands: whoever raises one limit need not know of the others. */
+function consistentLimits(given: Partial<Limits>): Limits {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  const maxCommandBytes = given.maxCommandBytes ?? Math.max(limits.maxCommandBytes, 2 * limits.maxValueBytes);
+  return { ...limits, maxCommandBytes };
 }
 
 function openLog(dataDir: string | null, logger: Logger): Log {
@@ -194,6 +206,7 @@ async function startHttp(
   });
   const server = await serveHttp({
     fetch: app.fetch,
+    maxBody_bytes: 4 * service.store.limits.maxCommandBytes,
     host: options.host ?? "127.0.0.1",
     port: options.httpPort ?? 0,
   });
