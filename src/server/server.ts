@@ -109,7 +109,7 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
   const logger = getLogger(["kvpaxos", "server"]);
   const log = openLog(options.dataDir, logger);
   const limits = consistentLimits(options.limits ?? {});
-  const store = new KVStore({ limits });
+  const store = new KVStore({ limits, hashSeed: Math.floor(systemRandom.next() * 2 ** 32) });
   const replication = new Standalone({ ...options, log, clock: systemClock, stateMachine: store });
   stops.push(() => replication.close());
   await replication.start();

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Key } from "../../codec/bytes.ts";
+import { EntryMap, type ValuePlace } from "./entry_map.ts";
 import { ExpiryQueue } from "./expiry_queue.ts";
 import { OrderedIndex } from "./ordered_index.ts";
 import type { Entry, WatchEvent } from "./result.ts";
@@ -27,13 +28,14 @@ export class EntryTable {
   /** The snapshot that is being taken, if one is. */
   capture: EntryCapture | null = null;
   readonly index: OrderedIndex = new OrderedIndex();
-  readonly #entries = new Map<Key, Entry>();
-  readonly #expiry: ExpiryQueue = new ExpiryQueue((key) => this.#entries.get(key)?.expiry ?? 0);
+  readonly #entries: EntryMap;
+  readonly #expiry: ExpiryQueue = new ExpiryQueue((key) => this.#entries.expiryOf(key));
   readonly #record: (event: WatchEvent) => void;
   #raised = false;
 
-  /** Starts empty at a revision and time; `record` takes each event as it happens. */
-  constructor(revision: number, time: number, record: (event: WatchEvent) => void) {
+  /** Starts empty at a revision and time; `record` takes each event as it happens, `hashSeed` is that of the map. */
+  constructor(revision: number, time: number, record: (event: WatchEvent) => void, hashSeed: number) {
+    this.#entries = new EntryMap(hashSeed);
     this.revision = revision;
     this.time = time;
     this.#record = record;
@@ -55,13 +57,19 @@ export class EntryTable {
 
   /** The entry at `key`, due or not. */
   stored(key: Key): Entry | undefined {
-    return this.#entries.get(key);
+    return this.#entries.get(key, true);
   }
 
-  /** The visible entry at `key`. Changes nothing. */
-  live(key: Key): Entry | undefined {
-    const entry = this.#entries.get(key);
+  /** The visible entry at `key`, its value left empty unless `withValue`. Changes nothing. */
+  live(key: Key, withValue = true): Entry | undefined {
+    const entry = this.#entries.get(key, withValue);
     return entry === undefined || this.isLive(entry) ? entry : undefined;
+  }
+
+  /** Where the visible value at the key `source[start, end)` lies, until the next change; null when there is none. */
+  locate(source: Uint8Array, start: number, end: number): ValuePlace | null {
+    const place = this.#entries.locate(source, start, end);
+    return place !== null && (place.expiry === 0 || place.expiry > this.time) ? place : null;
   }
 
   /** Whether an entry is visible at the log time. */
@@ -74,9 +82,12 @@ export class EntryTable {
     return this.#expiry.nextKey(this.time) !== null;
   }
 
-  /** The visible entry at `key`, for a command that is about to write it: one that is due is removed first. */
-  touch(key: Key): Entry | undefined {
-    const entry = this.#entries.get(key);
+  /**
+   * The visible entry at `key`, for a command that is about to write it: one that is due is removed first. Its value
+   * is left empty unless `withValue`.
+   */
+  touch(key: Key, withValue = true): Entry | undefined {
+    const entry = this.#entries.get(key, withValue);
     if (entry === undefined || this.isLive(entry)) return entry;
     this.remove(key, entry, "expire");
     return undefined;
@@ -93,7 +104,7 @@ export class EntryTable {
       expiry,
     };
     if (old === undefined) this.index.add(key);
-    else if (this.capture !== null) this.capture.captureEntry(key, old);
+    else if (this.capture !== null) this.capture.captureEntry(key, this.stored(key)!);
     this.#entries.set(key, entry);
     this.#expiry.change(key, old === undefined ? 0 : old.expiry, expiry);
     this.#record({ type: "put", revision, key, entry });
@@ -116,7 +127,7 @@ export class EntryTable {
     if (keys.length === 0) return 0;
     let visible = 0;
     for (const key of keys) {
-      const entry = this.#entries.get(key)!;
+      const entry = this.#entries.get(key, false)!;
       const live = this.isLive(entry);
       if (live) visible++;
       this.#forget(key, entry, live ? "delete" : "expire");
@@ -131,7 +142,7 @@ export class EntryTable {
     for (let removed = 0; removed < limit; removed++) {
       const key = this.#expiry.nextKey(this.time);
       if (key === null) return;
-      this.remove(key, this.#entries.get(key)!, "expire");
+      this.remove(key, this.#entries.get(key, false)!, "expire");
     }
   }
 
@@ -149,10 +160,11 @@ export class EntryTable {
 
   #forget(key: Key, old: Entry, type: "delete" | "expire"): void {
     const revision = this.#raise();
-    if (this.capture !== null) this.capture.captureEntry(key, old);
+    const entry = this.stored(key)!;
+    if (this.capture !== null) this.capture.captureEntry(key, entry);
     this.#entries.delete(key);
     this.#expiry.change(key, old.expiry, 0);
-    this.#record({ type, revision, key, entry: old });
+    this.#record({ type, revision, key, entry });
   }
 
   /** The revision of the command under way, raised by its first change. */

@@ -15,6 +15,7 @@ import { KvError } from "../errors.ts";
 import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.ts";
 import { type Command, isRead, type Once, type ReadOperation } from "./command.ts";
 import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "./command_codec.ts";
+import type { ValuePlace } from "./entry_map.ts";
 import { EntryTable } from "./entry_table.ts";
 import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Executor, type ReadResult, stampRevision } from "./operations.ts";
@@ -72,6 +73,7 @@ export class KVStore implements StateMachine {
   /** The limits in force. Those that decide what a command does must be the same on every replica. */
   readonly limits: Limits;
   readonly #hub: WatchHub;
+  readonly #hashSeed: number;
   readonly #record = (event: WatchEvent): void => this.#hub.record(event);
   #table: EntryTable;
   #sessions: SessionTable;
@@ -82,15 +84,17 @@ export class KVStore implements StateMachine {
   #randomStart = "" as Key;
 
   /**
-   * An empty store. `limits` replaces some of {@link DEFAULT_LIMITS}.
+   * An empty store. `limits` replaces some of {@link DEFAULT_LIMITS}. `hashSeed`, a 32-bit number that clients cannot
+   * know, keeps them from making lookups slow by keys that collide; nothing that can be seen depends on it.
    *
    * @throws {KvError} when they do not go together
    */
-  constructor(options: { readonly limits?: Partial<Limits> } = {}) {
+  constructor(options: { readonly limits?: Partial<Limits>; readonly hashSeed?: number } = {}) {
+    this.#hashSeed = options.hashSeed ?? 0;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     checkLimits(this.limits);
     this.#hub = new WatchHub(this.limits);
-    this.#table = new EntryTable(0, 0, this.#record);
+    this.#table = new EntryTable(0, 0, this.#record, this.#hashSeed);
     this.#sessions = new SessionTable(this.limits, 0);
     this.#executor = new Executor(this.#table, this.limits);
   }
@@ -167,7 +171,12 @@ export class KVStore implements StateMachine {
     }
   }
 
-  /** The entry at `key`. It is shared with the store: do not write to it. */
+  /** Where the value at the key `source[start, end)` lies, until the next command; null when there is none. */
+  locate(source: Uint8Array, start: number, end: number): ValuePlace | null {
+    return this.#table.locate(source, start, end);
+  }
+
+  /** The entry at `key`. A large value is shared with the store: do not write to it. */
   entry(key: Key): Entry | undefined {
     return this.#table.live(key);
   }
@@ -188,7 +197,7 @@ export class KVStore implements StateMachine {
     let steps = Math.floor(random * Math.min(table.size, RANDOM_STEPS));
     let found: Key | null = null;
     const visit = (key: Key): boolean => {
-      if (table.live(key) === undefined) return true;
+      if (table.live(key, false) === undefined) return true;
       found = key;
       return steps-- > 0;
     };
@@ -256,7 +265,7 @@ export class KVStore implements StateMachine {
    * watches are ended with {@link Compacted}, because the events in between are not known.
    */
   restore(): SnapshotSink {
-    return new StateRestore(this.limits, this.#record, (table, sessions) => {
+    return new StateRestore(this.limits, this.#record, this.#hashSeed, (table, sessions) => {
       // An open snapshot goes on with the state that it was made of.
       this.#snapshot = null;
       this.#table = table;

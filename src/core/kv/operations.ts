@@ -131,7 +131,7 @@ export class Executor {
       expiry = this.#dueTime(put.expiry);
       if (!Number.isSafeInteger(expiry)) return this.#badExpiry();
     }
-    const old = table.touch(put.key);
+    const old = table.touch(put.key, put.returnPrevious);
     const previous = put.returnPrevious ? this.#count(old) : null;
     if (put.condition !== "always" && (put.condition === "absent") === (old !== undefined)) {
       return { type: "put", revision: table.revision, written: false, previous };
@@ -165,7 +165,7 @@ export class Executor {
       }
       let count = 0;
       table.index.scan(start, end, (key) => {
-        if (table.live(key) !== undefined) count++;
+        if (table.live(key, false) !== undefined) count++;
         return true;
       });
       return { type: "range", revision, entries: [], count, more: false };
@@ -173,7 +173,7 @@ export class Executor {
     const entries: KeyedEntry[] = [];
     let more = false;
     const visit = (key: Key): boolean => {
-      const entry = table.live(key);
+      const entry = table.live(key, projection !== "keys");
       if (entry === undefined) return true;
       if ((range.limit !== 0 && entries.length >= range.limit) || this.#resultFull()) {
         more = true;

@@ -37,6 +37,7 @@ interface OpenSession extends LoadedSession {
 export class StateRestore implements SnapshotSink {
   readonly #limits: Limits;
   readonly #record: (event: WatchEvent) => void;
+  readonly #hashSeed: number;
   readonly #install: Install;
   /** Bytes that are not yet a whole block. */
   readonly #buffer = new ByteWriter(64 * 1024);
@@ -53,7 +54,8 @@ export class StateRestore implements SnapshotSink {
   #ended = false;
 
   /** The restored entries record their events with `record`; `install` takes the verified state. */
-  constructor(limits: Limits, record: (event: WatchEvent) => void, install: Install) {
+  constructor(limits: Limits, record: (event: WatchEvent) => void, hashSeed: number, install: Install) {
+    this.#hashSeed = hashSeed;
     this.#limits = limits;
     this.#record = record;
     this.#install = install;
@@ -132,7 +134,7 @@ export class StateRestore implements SnapshotSink {
       throw new CodecError(`format version ${version}; this program reads version ${SNAPSHOT_VERSION}`);
     }
     this.#header = readHeader(body);
-    this.#table = new EntryTable(this.#header.revision, this.#header.time, this.#record);
+    this.#table = new EntryTable(this.#header.revision, this.#header.time, this.#record, this.#hashSeed);
   }
 
   #readEntries(body: ByteReader, table: EntryTable): void {

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { keyFromBytes } from "../../codec/bytes.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
 import { ClientState } from "./client_state.ts";
@@ -291,14 +290,14 @@ export class RespConnection {
   #get(): boolean {
     const parser = this.#parser;
     if (parser.count !== 2 || this.#queue.length > 0 || !this.#runner.gate.straight()) return false;
-    const entry = this.service.store.entry(keyFromBytes(parser.source, parser.starts[1], parser.ends[1]));
+    const place = this.service.store.locate(parser.source, parser.starts[1]!, parser.ends[1]!);
     this.#out.protocol = this.state.protocol;
-    if (entry === undefined) {
+    if (place === null) {
       this.#stats.keyMisses++;
       this.#out.nil();
     } else {
       this.#stats.keyHits++;
-      this.#out.bulk(entry.value);
+      this.#out.bulkOf(place.bytes, place.start, place.end);
     }
     return true;
   }

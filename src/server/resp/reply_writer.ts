@@ -99,6 +99,11 @@ export class ReplyWriter {
     this.#crlf();
   }
 
+  /** A bulk string of `bytes[start, end)`, as {@link bulk}: only a whole large array leaves by reference. */
+  bulkOf(bytes: Uint8Array, start: number, end: number): void {
+    this.bulk(end - start === bytes.length ? bytes : bytes.subarray(start, end));
+  }
+
   /** A bulk string of the bytes of a key. */
   bulkKey(key: Key): void {
     this.#header(36, key.length);

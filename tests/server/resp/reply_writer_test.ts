@@ -45,6 +45,13 @@ describe("ReplyWriter", () => {
     expect(both(write)).toEqual([two, three]);
   });
 
+  it("writes a bulk string of a part of an array", () => {
+    const bytes = Uint8Array.of(65, 66, 67, 68);
+    expect(written(2, (out) => out.bulkOf(bytes, 1, 3))).toBe("$2\r\nBC\r\n");
+    expect(written(2, (out) => out.bulkOf(bytes, 0, 4))).toBe("$4\r\nABCD\r\n");
+    expect(written(2, (out) => out.bulkOf(bytes, 4, 4))).toBe("$0\r\n\r\n");
+  });
+
   it("refuses push messages in RESP2", () => {
     expect(written(3, (out) => out.push(3))).toBe(">3\r\n");
     expect(() => new ReplyWriter(2).push(3)).toThrow("needs RESP3");
