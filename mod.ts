@@ -39,6 +39,7 @@ export {
   type WatchOptions as StoreWatchOptions,
 } from "./src/core/kv/kv_store.ts";
 export type { ReadResult } from "./src/core/kv/operations.ts";
+export type { ValuePlace } from "./src/core/kv/entry_map.ts";
 export * from "./src/core/kv/command.ts";
 export { decodeCommand, encodeCommand } from "./src/core/kv/command_codec.ts";
 export { decodeEvents, decodeResult, encodeEvents, encodeResult } from "./src/core/kv/result_codec.ts";
@@ -59,6 +60,7 @@ export * from "./src/ports/clock.ts";
 export * from "./src/ports/disk.ts";
 export * from "./src/ports/log.ts";
 export * from "./src/ports/random.ts";
+export * from "./src/ports/transport.ts";
 
 export { type DurableLog, type DurableLogConfig, openDurableLog } from "./src/log/durable_log.ts";
 export type { DurableLogOptions } from "./src/log/open_directory.ts";

@@ -1,9 +1,13 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+// The tests of processes and of the tree itself do not depend on the runtime that the suite runs on: once is enough.
+const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
+
 const config: ViteUserConfig = defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     include: ["tests/**/*_test.ts"],
+    exclude: isNode ? [] : ["tests/e2e/**", "tests/architecture/**"],
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.
     pool: "Bun" in globalThis ? "threads" : "forks",
     testTimeout: 30_000,

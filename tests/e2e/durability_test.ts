@@ -121,12 +121,12 @@ describe("kill -9", () => {
       const server = await servers.start({ port, dataDir });
       const before = acknowledged.size;
       const writers = Array.from({ length: 8 }, (_, w) => writeUntilBroken(server, `${kill}:${w}`, acknowledged));
-      await new Promise((wait) => setTimeout(wait, 20 + Math.random() * 400));
+      await expect.poll(() => acknowledged.size, { timeout: 20_000, interval: 5 }).toBeGreaterThan(before);
+      await new Promise((wait) => setTimeout(wait, Math.random() * 400));
       await server.kill();
       await Promise.all(writers);
       const restarted = await servers.start({ port, dataDir });
       await verify(restarted, acknowledged);
-      expect(acknowledged.size).toBeGreaterThan(before);
       await restarted.kill();
     }
   }, 60_000 + KILLS * 10_000);

@@ -64,9 +64,13 @@ const NO_PAGE = new Page(0);
 
 /** Where a value lies. It holds until the next change of the map; one that stays longer must be copied. */
 export interface ValuePlace {
+  /** The memory that the value is in. */
   readonly bytes: Uint8Array;
+  /** Where the value begins. */
   readonly start: number;
+  /** Where the value ends. */
   readonly end: number;
+  /** When the key goes, as in {@link Entry.expiry}. */
   readonly expiry: number;
 }
 
