@@ -96,7 +96,7 @@ export const CONNECTION: {
     name: "timeout",
     placeholder: "DURATION",
     group: SERVER,
-    summary: "how long one operation may take, retries included",
+    summary: "how long one operation may take, retries included; for verify how long one file may (60s)",
     parse: duration,
     fallback: 5000,
     shownDefault: "5s",

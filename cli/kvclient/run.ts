@@ -6,7 +6,7 @@
 import { KvError } from "../../src/core/errors.ts";
 import type { CommandLine } from "../command_line.ts";
 import { runProgram } from "../program.ts";
-import { hasColor, styleOf, type Terminal } from "../terminal.ts";
+import { hasColor, type Style, styleOf, type Terminal } from "../terminal.ts";
 import { get, put, remove, status } from "./basic_commands.ts";
 import { bench } from "./bench.ts";
 import { type Context, describeError, errorToJson, exitCodeOf, type RunCommand } from "./context.ts";
@@ -15,9 +15,12 @@ import { range, watch } from "./range_commands.ts";
 import { shell } from "./shell.ts";
 import type { Connect } from "./store.ts";
 import { PRINTING } from "./flags.ts";
+import type { RunOffline } from "./offline.ts";
+import { simulate } from "./simulate_command.ts";
 import { KVCLIENT } from "./table.ts";
 import { resolveTarget } from "./target.ts";
 import { txn } from "./txn_command.ts";
+import { verify } from "./verify_command.ts";
 
 const COMMANDS: Readonly<Record<string, RunCommand>> = {
   "": shell,
@@ -32,6 +35,12 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   bench,
 };
 
+/** Commands that talk to no server. */
+const OFFLINE: Readonly<Record<string, RunOffline>> = {
+  simulate,
+  verify,
+};
+
 const INTERRUPTED = 130;
 /** How long a command may take to end after a signal, such as one that waits for standard input. */
 const GRACE_MS = 500;
@@ -42,11 +51,31 @@ export function runClient(terminal: Terminal, connect: Connect): Promise<number>
   return runProgram(KVCLIENT, terminal, (line) => runCommand(line, terminal, connect));
 }
 
+async function runOffline(command: RunOffline, line: CommandLine, terminal: Terminal): Promise<number> {
+  const { json, style } = printingOf(line, terminal);
+  const interrupt = interruptible(terminal);
+  try {
+    const code = await Promise.race([
+      command({ terminal, line, json, style, signal: interrupt.signal }),
+      interrupt.overdue,
+    ]);
+    return interrupt.code ?? code;
+  } finally {
+    interrupt.release();
+  }
+}
+
+function printingOf(line: CommandLine, terminal: Terminal): { readonly json: boolean; readonly style: Style } {
+  const json = line.get(PRINTING.output) === "json";
+  return { json, style: styleOf(!json && hasColor(terminal, line.get(PRINTING.color))) };
+}
+
 async function runCommand(line: CommandLine, terminal: Terminal, connect: Connect): Promise<number> {
+  const offline = OFFLINE[line.command.name];
+  if (offline !== undefined) return runOffline(offline, line, terminal);
   const command = COMMANDS[line.command.name]!;
   const resolved = resolveTarget(line, terminal);
-  const json = line.get(PRINTING.output) === "json";
-  const style = styleOf(!json && hasColor(terminal, line.get(PRINTING.color)));
+  const { json, style } = printingOf(line, terminal);
   const interrupt = interruptible(terminal);
   const context: Context = { terminal, line, resolved, connect, json, style, signal: interrupt.signal };
   const store = connect(resolved.target);

@@ -7,6 +7,8 @@ import { CLIENT_EXIT_CODES } from "../exit_code.ts";
 import type { Command, Flag, Program } from "../flags.ts";
 import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, SHOW_VERSION } from "../program.ts";
 import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
+import { SIMULATE_FLAGS } from "./simulate_command.ts";
+import { VERIFY_FLAGS } from "./verify_command.ts";
 
 const SHARED: readonly Flag<unknown>[] = [...Object.values(CONNECTION), ...Object.values(PRINTING)];
 
@@ -15,6 +17,11 @@ function command(
   spec: Partial<Omit<Command, "name">> & Pick<Command, "summary" | "operands" | "operandCount">,
 ): Command {
   return { name, description: [], examples: [], notYet: null, ...spec, flags: [...spec.flags ?? [], ...SHARED] };
+}
+
+/** A command that talks to no server. */
+function offline(name: string, spec: Parameters<typeof command>[1]): Command {
+  return { ...command(name, spec), flags: [...spec.flags ?? [], ...Object.values(PRINTING)] };
 }
 
 /** The program. */
@@ -148,11 +155,38 @@ export const KVCLIENT: Program = {
         ["kvclient bench --read-share 1 --duration 30s -o json", "reads only"],
       ],
     }),
+    offline("simulate", {
+      summary: "run simulated servers and clients, break what can break, and check everything",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "A seed decides everything: the same seed gives the same run, with the same trace hash. Exit code 1 when " +
+        "something was wrong; the first run that failed is then made small and told as a line that replays it.",
+      ],
+      flags: Object.values(SIMULATE_FLAGS),
+      examples: [
+        ["kvclient simulate --seeds 1..1000", "a thousand runs with heavy faults"],
+        ["kvclient simulate --seed 7 --workload register,counter --faults crash,loss=0.5", ""],
+        ["kvclient simulate --seed 7 --ops 20 --trace", "everything that happened in a small run"],
+      ],
+    }),
+    offline("verify", {
+      summary: "check recorded histories for linearizability",
+      operands: "FILE…",
+      operandCount: [1, Infinity],
+      description: [
+        "A history is a file of JSON lines, a log of Jepsen's of an etcd register, or one of porcupine's of a key-value store; - is standard input. For each file it prints whether it is linearizable, not linearizable (and why), or undecided within the limits of memory and --timeout. Exit code 1 unless all are linearizable.",
+        'A line of JSON is {"process":3,"type":"invoke","f":"put","key":"k","value":"v","time":12}; type is invoke, ok, fail (it had no effect) or info (nobody knows). A cas has the value [old, new]; an ok with the value false, or a fail with the value it was invoked with, says that it found another value.',
+      ],
+      flags: [VERIFY_FLAGS.model, VERIFY_FLAGS.format, VERIFY_FLAGS.html, CONNECTION.timeout],
+      examples: [
+        ["kvclient verify history.jsonl", ""],
+        ["kvclient verify --html violation.html runs/*.log", "and draw the first violation"],
+      ],
+    }),
     COMPLETIONS,
     HELP_COMMAND,
     commandNotYet("check", "checks a running cluster"),
-    commandNotYet("simulate", "runs a simulated cluster"),
-    commandNotYet("verify", "checks a history for linearizability"),
     commandNotYet("compare", "compares replication protocols"),
     commandNotYet("cluster", "manages a cluster"),
   ],

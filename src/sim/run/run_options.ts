@@ -1,0 +1,74 @@
+/**
+ * What a run is asked for and what it gives.
+ *
+ * @module
+ */
+import type { Connector } from "../../client/connection.ts";
+import type { FaultProfile } from "../world/simulation.ts";
+import type { TraceLine } from "../world/trace.ts";
+import type { ServerSeams } from "./observed_host.ts";
+import type { Classify } from "./outcome.ts";
+import type { Violation } from "./violation.ts";
+
+/** The workloads that there are. */
+export const WORKLOADS = ["register", "counter", "append", "bank", "ttl", "watch", "range"] as const;
+
+/** The name of a workload. */
+export type WorkloadName = typeof WORKLOADS[number];
+
+/** The protocols that can be simulated. */
+export const PROTOCOLS = ["none"] as const;
+
+/** The name of a protocol. */
+export type ProtocolName = typeof PROTOCOLS[number];
+
+/** Where a mutant can stand in a whole run. */
+export interface Seams extends ServerSeams {
+  /** Between a client and the network. */
+  readonly connector?: (connector: Connector) => Connector;
+  /** How clients read errors. */
+  readonly classify?: Classify;
+}
+
+/** What to run. With equal options the run is the same, on every runtime. */
+export interface RunOptions {
+  /** Decides everything that is left to chance. */
+  readonly seed: number;
+  /** How the servers replicate. @default "none" */
+  readonly replication?: ProtocolName;
+  /** How many servers. @default 1 */
+  readonly replicas?: number;
+  /** How many operations clients do in all. @default 500 */
+  readonly ops?: number;
+  /** What goes wrong. @default "heavy" */
+  readonly faults?: FaultProfile;
+  /** What clients do. @default all of {@link WORKLOADS} */
+  readonly workloads?: readonly WorkloadName[];
+  /** How many clients. @default from the seed, 2 to 6 */
+  readonly clients?: number;
+  /** When faults end at the latest, in virtual milliseconds. @default 60000 */
+  readonly horizon_ms?: number;
+  /** Keep the trace as text. @default false */
+  readonly keepTrace?: boolean;
+  /** A deliberate bug. @default none */
+  readonly seams?: Seams;
+}
+
+/** What a run gave. */
+export interface RunReport {
+  readonly seed: number;
+  readonly replication: ProtocolName;
+  readonly replicas: number;
+  /** Operations that were begun. */
+  readonly ops: number;
+  /** Virtual time that passed, in milliseconds. */
+  readonly simulatedMs: number;
+  /** Equal for equal runs. */
+  readonly traceHash: string;
+  /** Everything that was wrong. */
+  readonly violations: readonly Violation[];
+  /** How often each fault struck. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** The trace as text, when it was asked for. */
+  readonly trace: readonly TraceLine[];
+}
