@@ -9,7 +9,6 @@ import { ByteReader, CodecError } from "../codec/byte_reader.ts";
 import { ByteWriter } from "../codec/byte_writer.ts";
 
 const VERSION = 1;
-const HEADER_BYTES = 13;
 const TIME_OFFSET = 1;
 const COUNT_OFFSET = 9;
 
@@ -73,6 +72,3 @@ export function readBatch(
   for (let index = 0; index < count; index++) visit(reader.blob(), time, index);
   reader.finish();
 }
-
-/** The size in bytes of a batch without commands. */
-export const EMPTY_BATCH_BYTES: number = HEADER_BYTES;
