@@ -19,6 +19,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** Up to this length a key is written faster character by character. */
+const SHORT_KEY = 16;
+
 /** No bytes. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -55,11 +58,9 @@ export function keyToBytes(key: Key): Uint8Array {
 
 /** Writes the bytes of `key` into `target` at `offset`, where there must be room. */
 export function writeKey(target: Uint8Array, offset: number, key: Key): void {
-  if (nativeBuffer !== null) {
-    nativeBuffer.latin1Write.call(target, key, offset, key.length);
-    return;
-  }
-  portableWriteKey(target, offset, key);
+  // A call out of JavaScript costs as much as writing this many characters, and gives `target` a buffer of its own.
+  if (nativeBuffer === null || key.length <= SHORT_KEY) portableWriteKey(target, offset, key);
+  else nativeBuffer.latin1Write.call(target, key, offset, key.length);
 }
 
 /** {@link writeKey} where the runtime brings nothing. Exported for the test that compares the two. */

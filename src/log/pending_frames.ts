@@ -8,7 +8,7 @@
  */
 import { FRAME_HEADER_BYTES, KIND_RECORDS, RECORD_HEADER_BYTES, writeFrameHeader } from "./frame.ts";
 
-const INITIAL_BYTES = 64 * 1024;
+const INITIAL_BYTES = 4 * 1024;
 /** Memory beyond this is given back after a flush. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 

@@ -79,11 +79,24 @@ function isProvenDurable(reader: FrameReader, hole: number, position: number): b
   }
 }
 
+/**
+ * The first position of a segment whose first header is gone and which follows no other, as the next header tells; null
+ * when there is none. A flush begins with the record after what is durable: so if that header is of the first flush, the
+ * first position is the one after its `durable`, and if it begins a later flush, at most the one before its own.
+ */
+function lostFirstPosition(reader: FrameReader): number | null {
+  const next = reader.findHeader(FILE_HEADER_BYTES);
+  if (next === null) return null;
+  const { firstPosition, durable } = reader.headerAt(next)!;
+  return Math.min(durable + 1, firstPosition - 1);
+}
+
 /** Walks over a segment whose first record must be `expected` (null: whatever it is, else `fallback`). */
 function walk(file: DiskFile, number: number, identity: Uint8Array, expected: number | null, fallback: number): Walk {
   const reader = new FrameReader(file, frameTag(identity, number), WINDOW_BYTES);
   const first = reader.headerAt(FILE_HEADER_BYTES);
-  const segment = new Segment(number, identity, expected ?? first?.firstPosition ?? fallback);
+  const firstPosition = expected ?? first?.firstPosition ?? lostFirstPosition(reader) ?? fallback;
+  const segment = new Segment(number, identity, firstPosition);
   let lastKind: number | null = null;
   let flushStart = segment.end;
   let flushDurable = -1;

@@ -226,6 +226,43 @@ describe("damage before the end of a log", () => {
     expect(refused).toBeGreaterThan(500);
   });
 
+  test("at the start of the oldest segment stops the log, however little lies beyond the snapshot", () => {
+    const bench = new Bench();
+    while (bench.log.status().segments < 3) bench.flush(payload(1, 200));
+    bench.flush(payload(2, 200));
+    bench.flush(payload(3, 200));
+    expect(bench.snapshot(bench.log.lastPosition - 1, payload(4))).toBeNull();
+    bench.log.truncate(bench.log.lastPosition - 1);
+    expect(bench.log.status().segments).toBe(1);
+    const oldest = segmentName(3);
+    const lastFlush = FILE_HEADER_BYTES + 2 * (FRAME_HEADER_BYTES + 204);
+    const origin = bench.disk;
+    for (let at = FILE_HEADER_BYTES; at < lastFlush; at++) {
+      const bytes = origin.bytesOf(oldest);
+      bytes[at]! ^= 0x10;
+      const disk = origin.clone();
+      disk.overwrite(oldest, bytes);
+      expect(errorOf(() => bench.open(disk))).toMatchObject({ code: "damaged", file: oldest });
+    }
+  });
+
+  test("is not what a torn first flush of the oldest segment is taken for", () => {
+    const bench = new Bench({ segmentBytes: 4096, reserveBytes: 700 });
+    // Each flush has two frames, and three flushes fill a segment.
+    while (bench.log.status().segments < 3) bench.flush(payload(1, 600), payload(2, 600));
+    const position = bench.log.lastPosition - 1;
+    expect(bench.snapshot(position - 1, payload(4))).toBeNull();
+    bench.log.truncate(position - 1);
+    expect(bench.log.status().segments).toBe(1);
+    const oldest = segmentName(3);
+    const bytes = bench.disk.bytesOf(oldest);
+    bytes.fill(0, FILE_HEADER_BYTES, FILE_HEADER_BYTES + FRAME_HEADER_BYTES);
+    bench.disk.overwrite(oldest, bytes);
+    bench.open(bench.disk.kill());
+    expect([bench.log.firstPosition, bench.log.lastPosition]).toEqual([position, position - 1]);
+    expect(bench.log.recovered).toMatchObject({ file: oldest, offset: FILE_HEADER_BYTES });
+  });
+
   test("is seen when an earlier segment was cut short", () => {
     const bench = new Bench();
     for (let i = 0; i < 40; i++) bench.flush(payload(i, 200));
