@@ -5,12 +5,26 @@
  * @module
  */
 import { crc32 } from "../../codec/checksum.ts";
-import type { ReplicaId, Transport, TransportListener } from "../../ports/transport.ts";
+import type { PeerStatus, ReplicaId, Transport, TransportListener } from "../../ports/transport.ts";
 import type { Network } from "./network.ts";
 import type { ProcessClock } from "./virtual_time.ts";
 
 /** Finds the transport of the present life of a replica; null while it is down. */
 export type FindTransport = (id: ReplicaId) => SimTransport | null;
+
+/** What a transport is made of. */
+export interface SimTransportOptions {
+  /** Whose it is. */
+  readonly id: ReplicaId;
+  readonly network: Network;
+  /** Of the life that it serves. */
+  readonly clock: ProcessClock;
+  readonly find: FindTransport;
+  /** Called for every frame that arrives: a place where the machine may die. */
+  readonly onFrame: () => void;
+  /** Says in a few words what a frame is. */
+  readonly describe?: ((frame: Uint8Array) => string) | undefined;
+}
 
 /** The transport of one life of a replica. */
 export class SimTransport implements Transport {
@@ -18,17 +32,21 @@ export class SimTransport implements Transport {
   #network: Network;
   #clock: ProcessClock;
   #find: FindTransport;
-  /** A place where the machine may die. */
   #onFrame: () => void;
+  #describe: ((frame: Uint8Array) => string) | null;
   #listener: TransportListener | null = null;
   #isClosed = false;
+  #sent: number[] = [];
+  #dropped: number[] = [];
+  #received: number[] = [];
 
-  constructor(id: ReplicaId, network: Network, clock: ProcessClock, find: FindTransport, onFrame: () => void) {
-    this.#id = id;
-    this.#network = network;
-    this.#clock = clock;
-    this.#find = find;
-    this.#onFrame = onFrame;
+  constructor(options: SimTransportOptions) {
+    this.#id = options.id;
+    this.#network = options.network;
+    this.#clock = options.clock;
+    this.#find = options.find;
+    this.#onFrame = options.onFrame;
+    this.#describe = options.describe ?? null;
   }
 
   listen(listener: TransportListener): void {
@@ -42,17 +60,47 @@ export class SimTransport implements Transport {
         `replica ${this.#id} cannot send to ${to}: the others of ${this.#network.replicas} can be sent to`,
       );
     }
-    if (this.#isClosed || !this.#clock.isAlive) return;
+    if (this.#isClosed || !this.#clock.isAlive) {
+      this.#dropped[to] = (this.#dropped[to] ?? 0) + 1;
+      return;
+    }
+    this.#sent[to] = (this.#sent[to] ?? 0) + 1;
     const copy = body.slice();
-    this.#network.sendLoose(this.#id, to, "frame", crc32(copy), () => this.#find(to)?.receive(this.#id, copy));
+    const network = this.#network;
+    // Words cost time: they are made only where somebody reads them.
+    const describe = this.#describe;
+    const words = describe !== null && network.isWatched ? describe(copy) : undefined;
+    network.sendLoose(this.#id, to, "frame", crc32(copy), () => this.#find(to)?.receive(this.#id, copy), words);
   }
 
   /** Takes a frame off the network. */
   receive(from: ReplicaId, body: Uint8Array): void {
     this.#clock.run(() => {
       this.#onFrame();
-      if (this.#clock.isAlive && !this.#isClosed) this.#listener?.onMessage(from, body);
+      if (!this.#clock.isAlive || this.#isClosed) return;
+      this.#received[from] = (this.#received[from] ?? 0) + 1;
+      this.#listener?.onMessage(from, body);
     });
+  }
+
+  status(): PeerStatus[] {
+    const peers: PeerStatus[] = [];
+    for (let id = 0; id < this.#network.replicas; id++) {
+      if (id === this.#id) continue;
+      const sentFrames = this.#sent[id] ?? 0;
+      const peer = this.#find(id);
+      peers.push({
+        id,
+        isConnected: !this.#isClosed && peer !== null && !peer.#isClosed,
+        refusal: null,
+        queued_bytes: 0,
+        sentFrames,
+        droppedFrames: this.#dropped[id] ?? 0,
+        receivedFrames: this.#received[id] ?? 0,
+        writes: sentFrames,
+      });
+    }
+    return peers;
   }
 
   close(): void {

@@ -1,0 +1,114 @@
+/**
+ * Where the requests of peers come in: who calls is judged before the body is read.
+ *
+ * Invariants: a request is heard once, also when something on the way repeats it; frames before a damaged one are
+ * delivered, none after it.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { CodecError } from "../../codec/byte_reader.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
+import { addressText } from "../socket_errors.ts";
+import { FrameReader, PEER_PROTOCOL_VERSION, PeerFrameError, TYPE_MESSAGE } from "./frame.ts";
+import type { Hello, RefusalCode } from "./hello.ts";
+import { helloOf, PEER_PATH, REFUSAL_STATUS } from "./http_hello.ts";
+import type { PeerRegistry } from "./registry.ts";
+
+/** The process that is heard as a peer. */
+interface Caller {
+  readonly nonce: string;
+  readonly presence: object;
+  /** The number of its latest request. */
+  sequence: number;
+}
+
+const TITLE = "The replica is not heard";
+const nothingToEnd = (): void => {};
+
+/** Takes the requests of peers. */
+export class HttpDoor {
+  readonly #registry: PeerRegistry;
+  readonly #callers = new Map<ReplicaId, Caller>();
+
+  /** Takes nothing until {@link routes} is mounted. */
+  constructor(registry: PeerRegistry) {
+    this.#registry = registry;
+  }
+
+  /** The route that peers call, to be mounted at the root of an app. */
+  routes(): Hono {
+    const app = new Hono();
+    app.post(PEER_PATH, (c) => this.#onRequest(c));
+    return app;
+  }
+
+  async #onRequest(c: Context): Promise<Response> {
+    const registry = this.#registry;
+    const said = helloOf(c.req.raw.headers);
+    if (said === null) return problem("BAD_FRAME", 400, "the request lacks the headers by which replicas are known");
+    const refusal = registry.judge(said.version, said.hello);
+    if (refusal !== null || said.hello === null) {
+      if (refusal === null) throw new RangeError(`version ${PEER_PROTOCOL_VERSION} without a hello`);
+      if (refusal.code !== "NOT_READY") registry.sayOnce("warning", `refused a call over HTTP: ${refusal.message}`);
+      return problem(refusal.code, REFUSAL_STATUS[refusal.code], refusal.message);
+    }
+    const { from } = said.hello;
+    // Heard before the body is there: of two copies that are under way together the second must not pass.
+    if (!this.#admit(said.hello, said.sequence)) return new Response(null, { status: 204 });
+    // A body that does not come whole is the caller's trouble.
+    const body = await c.req.arrayBuffer().catch(() => null);
+    const fault = body === null ? "a body that broke off" : this.#take(from, new Uint8Array(body));
+    if (fault === null) return new Response(null, { status: 204 });
+    const text = `closed a request from ${registry.nameOf(from)}: ${fault}`;
+    registry.sayOnce("warning", text, `closed ${from}`);
+    return problem("BAD_FRAME", 400, `${addressText(registry.settings.peers[registry.settings.id]!)} got ${fault}`);
+  }
+
+  /** Notes who calls; false for a request that was there before. */
+  #admit(hello: Hello, sequence: number): boolean {
+    const { from, incarnation: { nonce } } = hello;
+    const caller = this.#callers.get(from);
+    if (caller === undefined || caller.nonce !== nonce) {
+      this.#callers.set(from, { nonce, sequence, presence: this.#registry.admit(hello, nothingToEnd) });
+      return true;
+    }
+    this.#registry.heard(caller.presence);
+    if (sequence <= caller.sequence) return false;
+    caller.sequence = sequence;
+    return true;
+  }
+
+  /** Hands the frames in `body` to the owner. Returns what is wrong with it, or null. */
+  #take(from: ReplicaId, body: Uint8Array): string | null {
+    const registry = this.#registry;
+    const reader = new FrameReader(registry.settings.maxFrame_bytes, (type, frame) => {
+      if (type !== TYPE_MESSAGE) throw new PeerFrameError(`a frame of type ${type} out of turn`);
+      registry.deliver(from, frame);
+    });
+    try {
+      reader.push(body);
+      return reader.isBetweenFrames ? null : "a body that ends within a frame";
+    } catch (error) {
+      if (error instanceof PeerFrameError || error instanceof CodecError) return error.message;
+      // The owner failed. That is not the caller's concern, and must not pass as an answer to it.
+      queueMicrotask(() => {
+        throw error;
+      });
+      return null;
+    }
+  }
+}
+
+function problem(code: RefusalCode | "BAD_FRAME", status: 400 | 401 | 409 | 503, detail: string): Response {
+  const body = { type: `about:blank#${code}`, title: TITLE, status, detail, code, retryable: status === 503 };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "Content-Type": "application/problem+json",
+      "Cache-Control": "no-store",
+      ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="kvpaxos"' } : {}),
+      ...(status === 503 ? { "Retry-After": "1" } : {}),
+    },
+  });
+}

@@ -1,0 +1,193 @@
+/**
+ * What the connections of one replica's transport share: who this replica is, who may be heard, who was heard, and
+ * the owner that frames go to.
+ *
+ * Invariant: frames of a peer reach the owner only from a process that was admitted, and nothing reaches it after
+ * {@link PeerRegistry.close}.
+ *
+ * @module
+ */
+import { toHex } from "../../codec/bytes.ts";
+import type { ReplicaId, TransportListener } from "../../ports/transport.ts";
+import { addressText } from "../socket_errors.ts";
+import { PEER_PROTOCOL_VERSION } from "./frame.ts";
+import { type Hello, type Incarnation, isEarlier, isSamePassword, type Refusal } from "./hello.ts";
+import type { NoticeLevel, PeerSettings } from "./options.ts";
+
+/** A process that speaks for a peer. */
+interface Presence {
+  readonly incarnation: Incarnation;
+  /** When it was heard last, on the monotonic clock. */
+  heard_ms: number;
+  /** Ends its connection. */
+  readonly end: () => void;
+}
+
+/** The operator does not hear of one matter again within this time. */
+const REPEAT_MS = 60_000;
+/** How many matters are remembered for that. */
+const MAX_REMEMBERED = 200;
+
+/** Shared by the links to all peers and whatever takes theirs. */
+export class PeerRegistry {
+  readonly settings: PeerSettings;
+  readonly incarnation: Incarnation;
+  /** Called when a peer has called, so that it can surely be called as well. */
+  onCalled: (peer: ReplicaId) => void = () => {};
+  #listener: TransportListener | null = null;
+  #isClosed = false;
+  #present = new Map<ReplicaId, Presence>();
+  #received: number[];
+  #said = new Map<string, number>();
+
+  /** Nobody is heard before there is a {@link listener}. */
+  constructor(settings: PeerSettings) {
+    this.settings = settings;
+    const { clock, random, peers } = settings;
+    this.incarnation = { startedAt_ms: Math.max(0, Math.floor(clock.now())), nonce: toHex(random.bytes(8)) };
+    this.#received = peers.map(() => 0);
+  }
+
+  /** Whether frames are taken. */
+  get isOpen(): boolean {
+    return this.#listener !== null && !this.#isClosed;
+  }
+
+  /** The other replicas. */
+  get others(): ReplicaId[] {
+    return this.settings.peers.map((_, id) => id).filter((id) => id !== this.settings.id);
+  }
+
+  /** Names the owner. */
+  listen(listener: TransportListener): void {
+    if (this.#listener !== null) throw new RangeError("the transport has a listener already");
+    this.#listener = listener;
+  }
+
+  /** Hears nobody any more. */
+  close(): void {
+    this.#isClosed = true;
+    const present = [...this.#present.values()];
+    this.#present.clear();
+    for (const presence of present) presence.end();
+  }
+
+  /** A replica as operators know it. */
+  nameOf(id: ReplicaId): string {
+    const address = this.settings.peers[id];
+    return address === undefined ? `number ${id}` : `replica ${addressText(address)}`;
+  }
+
+  /** What this replica says of itself to another. */
+  helloTo(to: ReplicaId): Hello {
+    const { id: from, cluster, password } = this.settings;
+    return { from, to, incarnation: this.incarnation, cluster, password: password ?? "" };
+  }
+
+  /** Why whoever says this is not heard, or null when it is. `version` is that of the caller. */
+  judge(version: number, hello: Hello | null): Refusal | null {
+    const { id, cluster, password, peers } = this.settings;
+    if (version !== PEER_PROTOCOL_VERSION || hello === null) {
+      const message = `${this.nameOf(id)} speaks version ${PEER_PROTOCOL_VERSION} of the protocol between replicas, ` +
+        `the caller version ${version}; run the same kvpaxos on both`;
+      return { code: "OTHER_VERSION", message };
+    }
+    // Before anything that tells a stranger of this cluster.
+    if (password !== null && !isSamePassword(hello.password, password)) {
+      const message = hello.password === ""
+        ? `${this.nameOf(id)} asks for a password; give every replica the same`
+        : `${this.nameOf(id)} has another password; give every replica the same`;
+      return { code: "UNAUTHENTICATED", message };
+    }
+    if (hello.cluster !== cluster) {
+      const message = `${this.nameOf(id)} is one of the replicas ${cluster}, the caller one of ${hello.cluster}; ` +
+        `give every replica the same list`;
+      return { code: "OTHER_CLUSTER", message };
+    }
+    if (hello.from >= peers.length || hello.to >= peers.length) {
+      const message = `there are ${peers.length} replicas, and none is number ${Math.max(hello.from, hello.to)}`;
+      return { code: "UNKNOWN_REPLICA", message };
+    }
+    if (hello.to !== id) {
+      const message = `you reached ${this.nameOf(id)}, not ${this.nameOf(hello.to)}; check the addresses`;
+      return { code: "WRONG_ADDRESSEE", message };
+    }
+    if (hello.from === id) {
+      const message = `you say that you are ${
+        this.nameOf(id)
+      }, and so am I; start one of us with an address of its own`;
+      return { code: "DUPLICATE_ID", message };
+    }
+    if (!this.isOpen) return { code: "NOT_READY", message: `${this.nameOf(id)} is starting or stopping` };
+    return this.#judgePresence(hello);
+  }
+
+  /** Of two processes that speak for one peer, the one that started later is heard, while it lives. */
+  #judgePresence({ from, incarnation }: Hello): Refusal | null {
+    const present = this.#present.get(from);
+    if (present === undefined || !isEarlier(incarnation, present.incarnation)) return null;
+    const { clock, silence_ms, id } = this.settings;
+    if (clock.monotonic() - present.heard_ms > 2 * silence_ms) return null;
+    const message = `${this.nameOf(id)} hears another process as ${this.nameOf(from)}, which started later than you; ` +
+      `stop one of the two`;
+    return { code: "DUPLICATE_ID", message };
+  }
+
+  /**
+   * Hears whoever said this, and nobody else in its place. `end` ends its connection; it is not called for a further
+   * call with the same `end`. Returns a token for {@link heard} and {@link leave}.
+   */
+  admit({ from, incarnation }: Hello, end: () => void): object {
+    const before = this.#present.get(from);
+    const presence: Presence = { incarnation, heard_ms: this.settings.clock.monotonic(), end };
+    this.#present.set(from, presence);
+    if (before !== undefined && before.end !== end) before.end();
+    this.onCalled(from);
+    return presence;
+  }
+
+  /** There was a sign of life. */
+  heard(presence: object): void {
+    (presence as Presence).heard_ms = this.settings.clock.monotonic();
+  }
+
+  /** The connection of a peer has ended. */
+  leave(from: ReplicaId, presence: object): void {
+    if (this.#present.get(from) === presence) this.#present.delete(from);
+  }
+
+  /**
+   * Hands a frame to the owner. A `CodecError` that the owner throws is about the frame, and closes the connection
+   * on which it came; anything else goes on to the event loop, and ends the process.
+   */
+  deliver(from: ReplicaId, body: Uint8Array): void {
+    if (this.#isClosed || this.#listener === null) return;
+    this.#received[from]!++;
+    this.#listener.onMessage(from, body);
+  }
+
+  /** How many frames came from a peer. */
+  receivedFrom(from: ReplicaId): number {
+    return this.#received[from]!;
+  }
+
+  /** Tells the owner that frames to a peer can leave, or cannot. */
+  hint(peer: ReplicaId, isConnected: boolean): void {
+    if (this.isOpen) this.#listener?.onPeer?.(peer, isConnected);
+  }
+
+  /** Tells the operator. */
+  say(level: NoticeLevel, text: string): void {
+    this.settings.log(level, text);
+  }
+
+  /** Tells the operator what a stranger can bring about as often as it likes: once in a minute for one `topic`. */
+  sayOnce(level: NoticeLevel, text: string, topic: string = text): void {
+    const now_ms = this.settings.clock.monotonic();
+    const last_ms = this.#said.get(topic);
+    if (last_ms !== undefined && now_ms - last_ms < REPEAT_MS) return;
+    if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
+    this.#said.set(topic, now_ms);
+    this.say(level, text);
+  }
+}

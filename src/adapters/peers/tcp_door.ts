@@ -1,0 +1,215 @@
+/**
+ * Where the connections of peers come in: who calls is judged before anything else is taken from it.
+ *
+ * Invariants: no socket without a handler of errors; a connection that is not understood, or falls silent, is closed;
+ * strangers cost a bounded number of sockets, for a bounded time.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { CodecError } from "../../codec/byte_reader.ts";
+import { concatBytes, EMPTY } from "../../codec/bytes.ts";
+import type { Timer } from "../../ports/clock.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
+import {
+  encodeFrame,
+  FrameReader,
+  isPeerMagic,
+  PEER_MAGIC,
+  PEER_PROTOCOL_VERSION,
+  PeerFrameError,
+  TYPE_HELLO,
+  TYPE_MESSAGE,
+  TYPE_PING,
+  TYPE_PONG,
+  TYPE_REFUSAL,
+  TYPE_WELCOME,
+} from "./frame.ts";
+import { decodeHello, encodeRefusal, MAX_HANDSHAKE_BYTES, type Refusal } from "./hello.ts";
+import type { PeerRegistry } from "./registry.ts";
+
+/** How many callers may be on their way to being heard. */
+const MAX_PENDING = 1000;
+/** How long a refused caller may take to read why. */
+const LINGER_MS = 1000;
+/** A peer that asks for signs of life and does not read them holds this much at most. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+const KEEP_ALIVE_MS = 10_000;
+const WELCOME: Uint8Array = encodeFrame(TYPE_WELCOME);
+const PONG: Uint8Array = encodeFrame(TYPE_PONG);
+
+/** Takes the connections of peers. */
+export class TcpDoor {
+  readonly #registry: PeerRegistry;
+  readonly #open = new Set<Caller>();
+  #isClosed = false;
+
+  /** Takes nothing until {@link accept} is called. */
+  constructor(registry: PeerRegistry) {
+    this.#registry = registry;
+  }
+
+  /** Takes a socket over, and the bytes that were read from it. */
+  accept(socket: Socket, head: Uint8Array): void {
+    if (this.#isClosed || this.#pending() >= MAX_PENDING) {
+      socket.on("error", () => socket.destroy());
+      socket.destroy();
+      return;
+    }
+    const caller = new Caller(this.#registry, socket, () => this.#open.delete(caller));
+    this.#open.add(caller);
+    caller.receive(head);
+  }
+
+  #pending(): number {
+    // Those that are heard are at most as many as there are peers.
+    return this.#open.size - this.#registry.settings.peers.length;
+  }
+
+  /** Closes every connection, and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const caller of this.#open) caller.end();
+  }
+}
+
+/** Who is heard on a connection. */
+interface Heard {
+  readonly from: ReplicaId;
+  readonly presence: object;
+}
+
+/** One connection of a peer, or of somebody who says so. */
+class Caller {
+  readonly #registry: PeerRegistry;
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #address: string;
+  #onEnd: () => void;
+  /** The first bytes, until there are enough to tell. */
+  #head: Uint8Array | null = EMPTY;
+  #heard: Heard | null = null;
+  #timer: Timer;
+  #isDone = false;
+  #lastBytes_ms = 0;
+
+  constructor(registry: PeerRegistry, socket: Socket, onEnd: () => void) {
+    this.#registry = registry;
+    this.#socket = socket;
+    this.#onEnd = onEnd;
+    this.#address = socket.remoteAddress ?? "a peer";
+    this.#reader = new FrameReader(MAX_HANDSHAKE_BYTES, (type, body, version) => this.#onFrame(type, body, version));
+    const { clock, connectTimeout_ms } = registry.settings;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.on("data", (chunk: Uint8Array) => this.receive(chunk));
+    socket.on("error", () => this.end());
+    socket.on("end", () => this.end());
+    socket.on("close", () => this.end());
+    this.#timer = clock.after(connectTimeout_ms, () => this.#fail(`no hello within ${connectTimeout_ms} ms`));
+  }
+
+  /** Takes what came next. */
+  receive(chunk: Uint8Array): void {
+    if (this.#isDone) return;
+    if (this.#heard !== null) {
+      this.#lastBytes_ms = this.#registry.settings.clock.monotonic();
+      this.#registry.heard(this.#heard.presence);
+    }
+    try {
+      const bytes = this.#head === null ? chunk : this.#pastMagic(this.#head, chunk);
+      if (bytes.length > 0) this.#reader.push(bytes);
+    } catch (error) {
+      if (!(error instanceof PeerFrameError) && !(error instanceof CodecError)) throw error;
+      this.#fail(error.message);
+    }
+  }
+
+  #pastMagic(head: Uint8Array, chunk: Uint8Array): Uint8Array {
+    const bytes = head.length === 0 ? chunk : concatBytes([head, chunk]);
+    if (bytes.length < PEER_MAGIC.length) {
+      this.#head = bytes.slice();
+      return EMPTY;
+    }
+    if (!isPeerMagic(bytes)) throw new PeerFrameError("bytes that no replica begins with");
+    this.#head = null;
+    return bytes.subarray(PEER_MAGIC.length);
+  }
+
+  #onFrame(type: number, body: Uint8Array, version: number): void {
+    if (this.#heard === null) {
+      if (type !== TYPE_HELLO) throw new PeerFrameError(`a frame of type ${type} before the hello`);
+      this.#onHello(body, version);
+      return;
+    }
+    if (type === TYPE_MESSAGE) {
+      this.#registry.deliver(this.#heard.from, body);
+    } else if (type === TYPE_PING) {
+      if (this.#socket.writableLength > MAX_UNREAD_BYTES) throw new PeerFrameError("pings, and does not read");
+      this.#socket.write(PONG);
+    } else {
+      throw new PeerFrameError(`a frame of type ${type} out of turn`);
+    }
+  }
+
+  #onHello(body: Uint8Array, version: number): void {
+    const registry = this.#registry;
+    const hello = version === PEER_PROTOCOL_VERSION ? decodeHello(body) : null;
+    const refusal = registry.judge(version, hello);
+    if (refusal !== null || hello === null) {
+      if (refusal !== null) this.#refuse(refusal);
+      return;
+    }
+    this.#timer.cancel();
+    this.#reader.maxBody_bytes = registry.settings.maxFrame_bytes;
+    this.#socket.write(WELCOME);
+    const presence = registry.admit(hello, () => this.end());
+    this.#heard = { from: hello.from, presence };
+    this.#lastBytes_ms = registry.settings.clock.monotonic();
+    this.#watch();
+  }
+
+  /** A peer asks for signs of life all the time: one that does not is gone. */
+  #watch(): void {
+    const { clock, silence_ms } = this.#registry.settings;
+    this.#timer = clock.after(silence_ms, () => {
+      if (clock.monotonic() - this.#lastBytes_ms > 2 * silence_ms) this.end();
+      else this.#watch();
+    });
+  }
+
+  #refuse(refusal: Refusal): void {
+    // Nothing strange about a peer that calls while this replica starts.
+    const level = refusal.code === "NOT_READY" ? "debug" : "warning";
+    this.#registry.sayOnce(level, `refused a call from ${this.#address}: ${refusal.message}`);
+    const socket = this.#socket;
+    this.#leave();
+    const timer = this.#registry.settings.clock.after(LINGER_MS, () => socket.destroy());
+    socket.on("close", () => timer.cancel());
+    // Not destroyed at once: that may take the answer away from a caller that has not read it.
+    socket.end(encodeFrame(TYPE_REFUSAL, encodeRefusal(refusal)));
+  }
+
+  #fail(why: string): void {
+    if (this.#isDone) return;
+    const who = this.#heard === null ? this.#address : this.#registry.nameOf(this.#heard.from);
+    const text = `closed a connection between replicas from ${who}: ${why}`;
+    this.#registry.sayOnce("warning", text, `closed ${who}`);
+    this.end();
+  }
+
+  /** Closes the connection. */
+  end(): void {
+    this.#leave();
+    this.#socket.destroy();
+  }
+
+  #leave(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#reader.stop();
+    this.#timer.cancel();
+    this.#onEnd();
+    if (this.#heard !== null) this.#registry.leave(this.#heard.from, this.#heard.presence);
+  }
+}

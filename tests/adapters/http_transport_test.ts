@@ -1,0 +1,217 @@
+/** The transport over HTTP against peers that do not keep to the protocol, or to the time. */
+import { afterEach, describe, expect, test } from "vitest";
+import { type HttpServer, serveHttp } from "../../src/adapters/http_serve.ts";
+import { encodeFrame, TYPE_MESSAGE, TYPE_PING } from "../../src/adapters/peers/frame.ts";
+import { headersOf, PEER_PATH } from "../../src/adapters/peers/http_hello.ts";
+import { concatBytes } from "../../src/codec/bytes.ts";
+import { helloOf } from "../contract/transport/raw_peer.ts";
+import {
+  freePort,
+  openDoor,
+  type Overrides,
+  type SocketNode,
+  startNode,
+} from "../contract/transport/socket_cluster.ts";
+import { numbered, numbersOf, upTo } from "../contract/transport/transport_contract.ts";
+import { until } from "../support/resp_client.ts";
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** Replica 1 of a cluster whose replica 0 is played by the test. */
+async function replica(overrides: Overrides = {}): Promise<{ node: SocketNode; port: number }> {
+  const door = await openDoor("http");
+  const { port } = door;
+  const peers = [{ host: "127.0.0.1", port: await freePort() }, { host: "127.0.0.1", port }];
+  const node = await startNode("http", { id: 1, peers, cluster: "c", ...overrides }, door);
+  ends.push(() => node.stop());
+  return { node, port };
+}
+
+const message = (number: number, length = 8): Uint8Array => encodeFrame(TYPE_MESSAGE, numbered(number, length));
+const hello = headersOf(helloOf("c"));
+
+interface Answer {
+  readonly status: number;
+  readonly type: string | null;
+  readonly problem: Record<string, unknown>;
+}
+
+async function post(port: number, headers: Record<string, string>, body: Uint8Array): Promise<Answer> {
+  const answer = await fetch(`http://127.0.0.1:${port}${PEER_PATH}`, {
+    method: "POST",
+    headers,
+    body: body.slice() as Uint8Array<ArrayBuffer>,
+  });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    type: answer.headers.get("content-type"),
+    problem: text === "" ? {} : JSON.parse(text) as Record<string, unknown>,
+  };
+}
+
+/** A replica 0 that calls a peer played by the test. */
+async function caller(
+  answer: (request: Request) => Promise<Response>,
+  overrides: Overrides = {},
+): Promise<SocketNode> {
+  const server: HttpServer = await serveHttp({ fetch: answer, host: "127.0.0.1", port: 0 });
+  ends.push(() => server.close(0));
+  const door = await openDoor("http");
+  const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: server.port }];
+  const node = await startNode("http", { id: 0, peers, cluster: "c", ...overrides }, door);
+  ends.push(() => node.stop());
+  return node;
+}
+
+describe("a replica that is called over HTTP", () => {
+  test("takes the frames of a request, and those of a repeated one once", async () => {
+    const { node, port } = await replica();
+    const first = { ...hello, "KV-Peer-Sequence": "1" };
+    const frames = concatBytes(upTo(20).map((n) => message(n, 8 + n * 100)));
+    expect((await post(port, first, frames)).status).toBe(204);
+    expect((await post(port, first, frames)).status).toBe(204);
+    expect(numbersOf(node.arrivals)).toEqual(upTo(20));
+    expect((await post(port, { ...hello, "KV-Peer-Sequence": "2" }, message(30))).status).toBe(204);
+    expect(node.arrivals).toHaveLength(21);
+  });
+
+  test.each([
+    ["a damaged frame", message(1, 100).fill(7, 50), "a frame of 100 bytes with a wrong checksum"],
+    ["half a frame", message(1, 100).subarray(0, 99), "a body that ends within a frame"],
+    ["garbage", new Uint8Array(50).fill(200), "bytes that are no frame"],
+    ["a frame of another kind", encodeFrame(TYPE_PING), "a frame of type 5 out of turn"],
+    ["a frame beyond the limit", message(1, 2000), "a frame of 2000 bytes, where 1000 is the most"],
+  ])("refuses the rest of a request with %s, and says so", async (_, bytes, why) => {
+    const { node, port } = await replica({ maxFrame_bytes: 1000 });
+    const body = concatBytes([message(0), bytes, message(2)]);
+    const answer = await post(
+      port,
+      { ...hello, "KV-Peer-Sequence": "1" },
+      why.includes("ends") ? concatBytes([message(0), bytes]) : body,
+    );
+    expect(answer).toMatchObject({ status: 400, type: "application/problem+json", problem: { code: "BAD_FRAME" } });
+    expect(String(answer.problem["detail"])).toContain(why);
+    expect(numbersOf(node.arrivals)).toEqual([0]);
+    expect(node.said.filter((line) => line.includes(why))).toHaveLength(1);
+  });
+
+  test.each([
+    ["another version", { ...hello, "KV-Peer-Version": "2" }, 409, "OTHER_VERSION"],
+    ["another cluster", headersOf(helloOf("d")), 409, "OTHER_CLUSTER"],
+    ["another addressee", headersOf(helloOf("c", { to: 0 })), 409, "WRONG_ADDRESSEE"],
+    ["its own number", headersOf(helloOf("c", { from: 1 })), 409, "DUPLICATE_ID"],
+    ["no number of a replica", headersOf(helloOf("c", { from: 9 })), 409, "UNKNOWN_REPLICA"],
+    ["nothing to be known by", { "Content-Type": "application/octet-stream" }, 400, "BAD_FRAME"],
+    ["a number that is none", { ...hello, "KV-Peer-From": "-1" }, 400, "BAD_FRAME"],
+  ])("refuses a caller with %s by a problem", async (_, headers, status, code) => {
+    const { node, port } = await replica();
+    const answer = await post(port, { "KV-Peer-Sequence": "1", ...headers }, message(1));
+    expect(answer).toMatchObject({ status, type: "application/problem+json", problem: { code, status } });
+    expect(node.arrivals).toEqual([]);
+  });
+
+  test("tells a caller without the password nothing of the cluster", async () => {
+    const { port } = await replica({ password: "secret" });
+    const answer = await post(port, { ...headersOf(helloOf("other")), "KV-Peer-Sequence": "1" }, message(1));
+    expect(answer).toMatchObject({ status: 401, problem: { code: "UNAUTHENTICATED" } });
+    const right = headersOf(helloOf("c", { password: "secret" }));
+    expect((await post(port, { ...right, "KV-Peer-Sequence": "1" }, message(1))).status).toBe(204);
+  });
+
+  test("asks callers to come again once it is closed", async () => {
+    const { node, port } = await replica();
+    node.transport.close();
+    const answer = await post(port, { ...hello, "KV-Peer-Sequence": "1" }, message(1));
+    expect(answer).toMatchObject({ status: 503, problem: { code: "NOT_READY", retryable: true } });
+  });
+});
+
+describe("a replica that calls over HTTP", () => {
+  test("has one request in flight, and sends what gathers meanwhile in the next", async () => {
+    let waiting: (() => void)[] = [];
+    let isOpen = true;
+    let most = 0;
+    const bodies: number[] = [];
+    const node = await caller(async (request) => {
+      const body = await request.arrayBuffer();
+      bodies.push(body.byteLength);
+      if (!isOpen) {
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve);
+          most = Math.max(most, waiting.length);
+        });
+      }
+      return new Response(null, { status: 204 });
+    }, { maxQueue_bytes: 1_000_000, maxFrame_bytes: 100_000, pingEvery_ms: 60_000 });
+    const status = (): ReturnType<typeof node.transport.status>[number] => node.transport.status()[0]!;
+    await until(() => status().isConnected, "it is connected");
+    isOpen = false;
+    node.transport.send(1, numbered(0, 1000));
+    await until(() => waiting.length === 1, "the first is under way");
+    for (let i = 0; i < 20; i++) {
+      for (let j = 0; j < 10; j++) node.transport.send(1, numbered(1, 10_000));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(status().queued_bytes).toBeLessThanOrEqual(1_000_000);
+    }
+    expect(status().droppedFrames).toBeGreaterThan(90);
+    isOpen = true;
+    for (const resume of waiting) resume();
+    waiting = [];
+    await until(() => status().queued_bytes === 0, "all left");
+    expect(most).toBe(1);
+    expect(bodies).toHaveLength(3);
+    expect(bodies[1]).toBe(1012);
+    expect(bodies[2]).toBe((status().sentFrames - 1) * 10_012);
+  });
+
+  test("sends no frame a second time when its request fails", async () => {
+    let isBroken = false;
+    const bodies: number[] = [];
+    const node = await caller(async (request) => {
+      bodies.push((await request.arrayBuffer()).byteLength);
+      return new Response(null, { status: isBroken ? 500 : 204 });
+    });
+    const isConnected = (): boolean => node.transport.status()[0]!.isConnected;
+    await until(isConnected, "it is connected");
+    isBroken = true;
+    node.transport.send(1, numbered(1, 500));
+    await until(() => !isConnected(), "it failed");
+    isBroken = false;
+    await until(isConnected, "it is connected again");
+    expect(bodies.filter((length) => length > 0)).toEqual([512]);
+    expect(node.said.some((line) => line.includes("answered with status 500"))).toBe(true);
+  });
+
+  test("gives up a request that is not answered, and calls again", async () => {
+    let calls = 0;
+    const node = await caller(() => {
+      calls++;
+      return calls === 1 ? new Promise<Response>(() => {}) : Promise.resolve(new Response(null, { status: 204 }));
+    }, { connectTimeout_ms: 50 });
+    await until(() => node.transport.status()[0]!.isConnected, "it called again");
+    expect(node.said.some((line) => line.includes("no answer within 50 ms"))).toBe(true);
+  });
+
+  test("says that what answers is no replica", async () => {
+    const node = await caller(() => Promise.resolve(new Response("hello", { status: 404 })));
+    await until(() => node.transport.status()[0]!.refusal !== null, "it noticed");
+    expect(node.transport.status()[0]!.refusal).toContain("no replica over HTTP: it answered with status 404");
+  });
+
+  test("sends frames larger than a request in whole", async () => {
+    const { node, port } = await replica();
+    const door = await openDoor("http");
+    const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port }];
+    const sender = await startNode("http", { id: 0, peers, cluster: "c" }, door);
+    ends.push(() => sender.stop());
+    await until(() => sender.transport.status()[0]!.isConnected, "it is connected");
+    for (let i = 0; i < 4; i++) sender.transport.send(1, numbered(i, 5_000_000));
+    await until(() => node.arrivals.length === 4, "all came");
+    expect(numbersOf(node.arrivals)).toEqual(upTo(4));
+    expect(sender.transport.status()[0]!.sentFrames).toBe(4);
+  });
+});

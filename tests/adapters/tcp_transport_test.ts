@@ -1,0 +1,328 @@
+/** The transport over TCP against peers that do not keep to the protocol, or to the time. */
+import type { Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  PEER_MAGIC,
+  TYPE_HELLO,
+  TYPE_MESSAGE,
+  TYPE_PING,
+  TYPE_PONG,
+  TYPE_REFUSAL,
+  TYPE_WELCOME,
+} from "../../src/adapters/peers/frame.ts";
+import { decodeHello, decodeRefusal, encodeRefusal } from "../../src/adapters/peers/hello.ts";
+import { concatBytes } from "../../src/codec/bytes.ts";
+import { callRaw, helloOf, opening, type RawPeer, type Seen, watchFrames } from "../contract/transport/raw_peer.ts";
+import {
+  freePort,
+  listenTcp,
+  openDoor,
+  type Overrides,
+  socketCluster,
+  type SocketNode,
+  startNode,
+} from "../contract/transport/socket_cluster.ts";
+import { allConnected, numbered, numbersOf, pattern, same, upTo } from "../contract/transport/transport_contract.ts";
+import { until } from "../support/resp_client.ts";
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** Replica 1 of a cluster whose replica 0 is played by the test. */
+async function replica(overrides: Overrides = {}): Promise<{ node: SocketNode; port: number }> {
+  const door = await openDoor("tcp");
+  const { port } = door;
+  const peers = [{ host: "127.0.0.1", port: await freePort() }, { host: "127.0.0.1", port }];
+  const node = await startNode("tcp", { id: 1, peers, cluster: "c", ...overrides }, door);
+  ends.push(() => node.stop());
+  return { node, port };
+}
+
+async function call(port: number, ...bytes: readonly Uint8Array[]): Promise<RawPeer> {
+  const peer = await callRaw(port, concatBytes(bytes));
+  ends.push(() => peer.socket.destroy());
+  return peer;
+}
+
+/** A replica 0 that calls a peer played by the test, which gets every socket. */
+async function caller(
+  onSocket: (socket: Socket, seen: Seen[]) => void,
+  overrides: Overrides = {},
+): Promise<SocketNode> {
+  const server = await listenTcp(0, (socket) => onSocket(socket, watchFrames(socket, true)));
+  ends.push(() => server.close());
+  const door = await openDoor("tcp");
+  const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: server.port }];
+  const node = await startNode("tcp", { id: 0, peers, cluster: "c", ...overrides }, door);
+  ends.push(() => node.stop());
+  return node;
+}
+
+const message = (number: number, length = 8): Uint8Array => encodeFrame(TYPE_MESSAGE, numbered(number, length));
+
+/** A message of which one bit was turned over on the way. */
+function damaged(bit: number): Uint8Array {
+  const frame = message(1, 100);
+  frame[bit >> 3]! ^= 1 << (bit & 7);
+  return frame;
+}
+
+describe("a replica that is called over TCP", () => {
+  test("welcomes a peer, and takes its frames however they are cut", async () => {
+    const { node, port } = await replica();
+    const wire = concatBytes([opening(helloOf("c")), ...upTo(50).map((n) => message(n, 8 + n * 31))]);
+    const peer = await call(port);
+    for (let at = 0; at < wire.length; at += 97) {
+      peer.socket.write(wire.subarray(at, at + 97));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => node.arrivals.length === 50, "all came");
+    expect(numbersOf(node.arrivals)).toEqual(upTo(50));
+    expect(peer.seen.map(({ type }) => type)).toEqual([TYPE_WELCOME]);
+    peer.socket.write(encodeFrame(TYPE_PING));
+    await until(() => peer.seen.length === 2, "an answer came");
+    expect(peer.seen[1]!.type).toBe(TYPE_PONG);
+  });
+
+  test.each([
+    ["a body", 8 * FRAME_HEADER_BYTES + 5, "a frame of 100 bytes with a wrong checksum"],
+    ["a checksum", 8 * 8 + 3, "a frame of 100 bytes with a wrong checksum"],
+    ["a length", 0, "a frame of 101 bytes with a wrong checksum"],
+    ["a version", 8 * 4 + 1, "a frame of version 3, where 1 is spoken"],
+    ["a type", 8 * 5, "a frame of 100 bytes with a wrong checksum"],
+    ["the unused bytes", 8 * 6, "bytes that are no frame"],
+  ])("closes the connection on which a bit of %s was damaged, and says so", async (_, bit, why) => {
+    const { node, port } = await replica();
+    const peer = await call(port, opening(helloOf("c")), message(0), damaged(bit), message(2, 1000));
+    await until(() => peer.isClosed(), "the connection was closed");
+    expect(numbersOf(node.arrivals)).toEqual([0]);
+    const said = node.said.filter((line) => line.includes("closed a connection"));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/^warning: closed a connection between replicas from replica 127\.0\.0\.1:\d+: /);
+    expect(said[0]).toContain(why);
+  });
+
+  test("closes the connection on which a frame beyond the limit is announced, and does not wait for it", async () => {
+    const { node, port } = await replica({ maxFrame_bytes: 1000 });
+    const header = encodeFrame(TYPE_MESSAGE, new Uint8Array(1001)).subarray(0, FRAME_HEADER_BYTES);
+    const peer = await call(port, opening(helloOf("c")), message(0, 1000), header);
+    await until(() => peer.isClosed(), "the connection was closed");
+    expect(node.arrivals).toHaveLength(1);
+    expect(node.said.at(-1)).toContain("a frame of 1001 bytes, where 1000 is the most");
+  });
+
+  test.each([
+    ["another version", opening(helloOf("c"), 2), "OTHER_VERSION", /speaks version 1 .* the caller version 2/],
+    ["its own number", opening(helloOf("c", { from: 1 })), "DUPLICATE_ID", /you say that you are .* and so am I/],
+    ["no number of a replica", opening(helloOf("c", { from: 2 })), "UNKNOWN_REPLICA", /there are 2 replicas/],
+  ])("tells a caller with %s why it is not heard", async (_, bytes, code, text) => {
+    const { node, port } = await replica();
+    const peer = await call(port, bytes, message(1));
+    await until(() => peer.isClosed(), "the connection was closed");
+    expect(peer.seen).toHaveLength(1);
+    expect(peer.seen[0]!.type).toBe(TYPE_REFUSAL);
+    const refusal = decodeRefusal(peer.seen[0]!.body);
+    expect(refusal.code).toBe(code);
+    expect(refusal.message).toMatch(text);
+    expect(node.arrivals).toEqual([]);
+  });
+
+  test.each([
+    ["frames before a hello", concatBytes([PEER_MAGIC, message(1)]), "a frame of type 4 before the hello"],
+    ["a wrong first word", new Uint8Array([PEER_MAGIC[0]!, 1, 2, 3]), "bytes that no replica begins with"],
+    ["a hello that is none", concatBytes([PEER_MAGIC, encodeFrame(TYPE_HELLO, pattern(30, 1))]), ""],
+    ["an endless hello", concatBytes([PEER_MAGIC, encodeFrame(TYPE_HELLO, new Uint8Array(20_000))]), "is the most"],
+    ["a cluster that cannot be shown", opening(helloOf("c\n")), "cannot be named so"],
+    ["a second hello", concatBytes([opening(helloOf("c")), encodeFrame(TYPE_HELLO)]), "out of turn"],
+  ])("closes the connection of somebody with %s", async (_, bytes, why) => {
+    const { node, port } = await replica();
+    const peer = await call(port, bytes);
+    await until(() => peer.isClosed(), "the connection was closed");
+    expect(node.said.find((line) => line.includes("closed a connection"))).toContain(why);
+    expect(node.arrivals).toEqual([]);
+  });
+
+  test("closes a connection without a hello after a while, and one that fell silent", async () => {
+    const { node, port } = await replica({ connectTimeout_ms: 50, silence_ms: 30 });
+    const [mute, half, silent] = [
+      await call(port, PEER_MAGIC.subarray(0, 2)),
+      await call(port, opening(helloOf("c")).subarray(0, 20)),
+      await call(port, opening(helloOf("c"))),
+    ];
+    await until(() => mute!.isClosed() && half!.isClosed() && silent!.isClosed(), "all were closed");
+    expect(node.said.find((line) => line.includes("closed a connection"))).toContain("no hello within 50 ms");
+  });
+
+  test("closes the connections of those who are not heard yet when it is closed, and takes no more", async () => {
+    const { node, port } = await replica({ connectTimeout_ms: 60_000 });
+    const early = await call(port, PEER_MAGIC);
+    await until(() => early.socket.bytesWritten > 0, "the first bytes left");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    node.transport.close();
+    const late = await call(port, opening(helloOf("c")));
+    await until(() => early.isClosed() && late.isClosed(), "both were closed");
+    expect(late.seen).toEqual([]);
+  });
+
+  test("is not hurt by 1,000 connections of garbage", async () => {
+    const cluster = await socketCluster("tcp", 2);
+    ends.push(() => cluster.end());
+    await allConnected(cluster);
+    const { port } = cluster.peers[1]!;
+    for (let round = 0; round < 10; round++) {
+      const peers = await Promise.all(
+        upTo(100).map((i) => {
+          const bytes = pattern(1 + ((round * 100 + i) * 37) % 3000, i);
+          // Half of them know how to begin.
+          if (i % 2 === 0) bytes.set(PEER_MAGIC.subarray(0, bytes.length));
+          else bytes[0] = PEER_MAGIC[0]!;
+          return callRaw(port, bytes);
+        }),
+      );
+      for (const peer of peers) peer.socket.destroy();
+    }
+    const [a, b] = cluster.nodes;
+    a!.transport.send(1, numbered(1));
+    await until(() => b!.arrivals.length > 0, "a frame came");
+    expect(numbersOf(b!.arrivals)).toEqual([1]);
+    expect(b!.said.filter((line) => line.startsWith("warning")).length).toBeLessThan(5);
+    expect(a!.transport.status()[0]).toMatchObject({ isConnected: true, droppedFrames: 0 });
+  });
+});
+
+describe("a replica that calls over TCP", () => {
+  test("says who it is, and sends its frames after the welcome", async () => {
+    let frames: Seen[] = [];
+    const node = await caller((socket, seen) => {
+      frames = seen;
+      socket.write(encodeFrame(TYPE_WELCOME));
+    }, { password: "secret" });
+    await until(() => node.transport.status()[0]!.isConnected, "it is connected");
+    node.transport.send(1, numbered(7));
+    await until(() => frames.some(({ type }) => type === TYPE_MESSAGE), "a frame came");
+    expect(frames[0]!.type).toBe(TYPE_HELLO);
+    expect(decodeHello(frames[0]!.body)).toMatchObject({ from: 0, to: 1, cluster: "c", password: "secret" });
+    expect(same(frames.find(({ type }) => type === TYPE_MESSAGE)!.body, numbered(7))).toBe(true);
+  });
+
+  test("holds a bounded queue for a peer that reads slowly, and sends on when it reads", async () => {
+    const sockets: Socket[] = [];
+    let frames: Seen[] = [];
+    const node = await caller((socket, seen) => {
+      frames = seen;
+      sockets.push(socket);
+      socket.write(encodeFrame(TYPE_WELCOME));
+      socket.pause();
+    }, { maxQueue_bytes: 4_000_000, maxFrame_bytes: 300_000, silence_ms: 60_000 });
+    const status = (): ReturnType<typeof node.transport.status>[number] => node.transport.status()[0]!;
+    await until(() => status().isConnected, "it is connected");
+    let sent = 0;
+    while (status().droppedFrames === 0) {
+      for (let i = 0; i < 20; i++) node.transport.send(1, numbered(sent++, 20_000 + (sent % 7) * 40_000));
+      expect(status().queued_bytes).toBeLessThanOrEqual(4_000_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const dropped = status().droppedFrames;
+    sockets[0]!.resume();
+    const messages = (): Seen[] => frames.filter(({ type }) => type === TYPE_MESSAGE);
+    await until(() => messages().length === sent - dropped, "the others came");
+    node.transport.send(1, numbered(sent));
+    await until(() => messages().length === sent - dropped + 1, "the next one came");
+    expect(new Set(messages().map(({ body }) => new DataView(body.buffer).getUint32(0, true))).size).toBe(
+      messages().length,
+    );
+    expect(status()).toMatchObject({ queued_bytes: 0, droppedFrames: dropped, sentFrames: sent - dropped + 1 });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test("hands a socket no more than it takes: the rest is known to be lost when the connection breaks", async () => {
+    const sockets: Socket[] = [];
+    const node = await caller((socket) => {
+      socket.write(encodeFrame(TYPE_WELCOME));
+      sockets.push(socket.pause());
+    }, { silence_ms: 60_000, pingEvery_ms: 60_000 });
+    const status = (): ReturnType<typeof node.transport.status>[number] => node.transport.status()[0]!;
+    await until(() => status().isConnected, "it is connected");
+    // More than the system's buffers of a connection take.
+    for (let i = 0; i < 50; i++) {
+      node.transport.send(1, numbered(i, 1_000_000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(status().droppedFrames).toBe(0);
+    sockets[0]!.destroy();
+    await until(() => status().droppedFrames > 0, "the connection broke");
+    expect(status().droppedFrames).toBeGreaterThan(20);
+    expect(status().droppedFrames + status().sentFrames).toBe(50);
+  });
+
+  test("gives up a connection on which there is no sign of life, and calls again", async () => {
+    let calls = 0;
+    const node = await caller((socket) => {
+      calls++;
+      socket.write(encodeFrame(TYPE_WELCOME));
+    }, { pingEvery_ms: 10, silence_ms: 60 });
+    await until(() => calls >= 3, "it called again");
+    expect(node.said.some((line) => line.includes("no sign of life for 60 ms"))).toBe(true);
+    expect(node.hints.slice(0, 3)).toEqual(["+1", "-1", "+1"]);
+  });
+
+  test("gives up a call that is not answered, and one that cannot be made", async () => {
+    const silent = await caller(() => {}, { connectTimeout_ms: 30 });
+    await until(() => silent.said.some((line) => line.includes("no answer within 30 ms")), "it gave up");
+    const door = await openDoor("tcp");
+    const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: await freePort() }];
+    const alone = await startNode("tcp", { id: 0, peers, cluster: "c" }, door);
+    ends.push(() => alone.stop());
+    await until(() => alone.said.some((line) => line.includes("ECONNREFUSED")), "it said why");
+    expect(alone.said).toHaveLength(1);
+    expect(alone.transport.status()[0]).toMatchObject({ isConnected: false, refusal: null });
+  });
+
+  test("says that what answers is no replica", async () => {
+    const node = await caller((socket) => void socket.write("-ERR unknown command\r\n"));
+    await until(() => node.transport.status()[0]!.refusal !== null, "it noticed");
+    expect(node.transport.status()[0]!.refusal).toContain("what answers there is no replica");
+  });
+
+  test("tells of a refusal by a newer version, whatever that means by it", async () => {
+    const text = "come back\nwith version 9";
+    const body = encodeRefusal({ code: "OTHER_VERSION", message: text });
+    const node = await caller((socket) => void socket.end(encodeFrame(TYPE_REFUSAL, body, 9)));
+    await until(() => node.transport.status()[0]!.refusal !== null, "it was refused");
+    expect(node.transport.status()[0]!.refusal).toBe("come back?with version 9");
+  });
+
+  test("calls again when a connection breaks in the middle of a frame, and counts what was lost", async () => {
+    let calls = 0;
+    const node = await caller((socket) => {
+      calls++;
+      socket.write(encodeFrame(TYPE_WELCOME));
+      let received = 0;
+      socket.on("data", (chunk: Uint8Array) => {
+        received += chunk.length;
+        if (received > 100_000) socket.destroy();
+      });
+    });
+    await until(() => node.transport.status()[0]!.isConnected, "it is connected");
+    for (let i = 0; i < 30; i++) node.transport.send(1, numbered(i, 1_000_000));
+    await until(() => calls >= 2, "it called again");
+    const { sentFrames, droppedFrames, queued_bytes } = node.transport.status()[0]!;
+    expect(sentFrames + droppedFrames).toBe(30);
+    expect(queued_bytes).toBeLessThan(1000);
+  });
+
+  test("closes its connections when it is closed, also those on the way", async () => {
+    const sockets: Socket[] = [];
+    const node = await caller((socket) => void sockets.push(socket));
+    await until(() => sockets.length > 0, "it called");
+    node.transport.close();
+    await until(() => sockets.every((socket) => socket.readableEnded || socket.destroyed), "all were closed");
+    const calls = sockets.length;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(sockets).toHaveLength(calls);
+  });
+});
