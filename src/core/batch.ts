@@ -16,6 +16,7 @@ const COUNT_OFFSET = 9;
 export class BatchBuilder {
   #writer: ByteWriter = new ByteWriter(16 * 1024);
   #count = 0;
+  #commandBytes = 0;
 
   constructor() {
     this.reset();
@@ -24,6 +25,11 @@ export class BatchBuilder {
   /** How many commands it holds. */
   get count(): number {
     return this.#count;
+  }
+
+  /** How many bytes its commands have. */
+  get commandBytes(): number {
+    return this.#commandBytes;
   }
 
   /** How many bytes the batch has so far. */
@@ -35,6 +41,7 @@ export class BatchBuilder {
   reset(): void {
     this.#writer.reset();
     this.#count = 0;
+    this.#commandBytes = 0;
     this.#writer.u8(VERSION);
     this.#writer.u64(0);
     this.#writer.u32(0);
@@ -44,6 +51,7 @@ export class BatchBuilder {
   add(command: Uint8Array): void {
     this.#writer.blob(command);
     this.#count++;
+    this.#commandBytes += command.length;
   }
 
   /** Stamps the time and returns the batch's bytes as a view: valid until the next change. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ReplicaId } from "../ports/transport.ts";
 import type { KvError } from "./errors.ts";
 
 /**
@@ -65,6 +66,50 @@ export type Completion = (error: KvError | null, result: Uint8Array) => void;
 /** Whether a replica can serve, and why not. */
 export type ReplicationState = "starting" | "serving" | "failed" | "closed";
 
+/** A part of a replica that can fail alone. */
+export const ROLES = ["acceptor", "proposer", "learner"] as const;
+
+/** The name of a role. */
+export type Role = typeof ROLES[number];
+
+/** Figures of one role. */
+export interface RoleStatus {
+  /** Whether it works now. */
+  readonly isUp: boolean;
+  /** How often it has crashed since the process started. */
+  readonly crashes: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+}
+
+/** Figures of one replica of several. */
+export interface ClusterStatus {
+  /** Which replica this is, counted from 0. */
+  readonly id: ReplicaId;
+  /** How many there are. */
+  readonly replicas: number;
+  /** What it is at the moment. */
+  readonly role: "leader" | "follower" | "candidate";
+  /** The ballot of the leader that it follows (or is), as text: a round, a dot, and a replica counted from 1. */
+  readonly ballot: string;
+  /** The leader, as far as this replica knows; null for none. */
+  readonly leader: ReplicaId | null;
+  /** The slot up to which it knows every chosen value. */
+  readonly chosenSlot: number;
+  /** The slot up to which it has applied. */
+  readonly appliedSlot: number;
+  /** How many slots are known to be chosen and not yet applied here. */
+  readonly lag: number;
+  /** Why it cannot serve at the moment, or null when it can. */
+  readonly unready: string | null;
+  /** Whether it votes. */
+  readonly mayVote: boolean;
+  /** Its roles. */
+  readonly roles: Readonly<Record<Role, RoleStatus>>;
+  /** Snapshots of other replicas that have replaced its state since the process started. */
+  readonly snapshotsInstalled: number;
+}
+
 /** Figures for status pages and metrics. */
 export interface ReplicationStatus {
   /** Which protocol replicates. */
@@ -83,6 +128,8 @@ export interface ReplicationStatus {
   readonly snapshots: number;
   /** Why the latest snapshot failed, or null. */
   readonly snapshotFailure: string | null;
+  /** Figures of this replica among the others; null for a server without replicas. */
+  readonly cluster: ClusterStatus | null;
 }
 
 /**

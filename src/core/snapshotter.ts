@@ -27,7 +27,8 @@ export const DEFAULT_SNAPSHOT_OPTIONS: SnapshotOptions = {
 export class Snapshotter {
   #log: Log;
   #clock: Clock;
-  #machine: StateMachine;
+  #machine: Pick<StateMachine, "snapshot">;
+  #onStored: (position: number) => void;
   #options: SnapshotOptions;
   #logged_bytes = 0;
   #running: { readonly source: SnapshotSource; readonly writer: SnapshotWriter; readonly position: number } | null =
@@ -37,11 +38,19 @@ export class Snapshotter {
   #failure: string | null = null;
   #taken = 0;
 
-  constructor(log: Log, clock: Clock, machine: StateMachine, options: SnapshotOptions) {
+  /** `onStored` is called when a snapshot at a position is stored, and may let go of the log before it. */
+  constructor(
+    log: Log,
+    clock: Clock,
+    machine: Pick<StateMachine, "snapshot">,
+    options: SnapshotOptions,
+    onStored: (position: number) => void,
+  ) {
     this.#log = log;
     this.#clock = clock;
     this.#machine = machine;
     this.#options = options;
+    this.#onStored = onStored;
   }
 
   /** How many snapshots were written since the start. */
@@ -54,10 +63,19 @@ export class Snapshotter {
     return this.#failure;
   }
 
-  /** Called after a record of `bytes` has been applied; `position` is what the machine's state now includes. */
-  onApplied(position: number, bytes: number): void {
+  /** Whether a snapshot is being written. */
+  get isBusy(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Called after `bytes` of the log have been applied: whether it is time to {@link begin} a snapshot. */
+  isDue(bytes: number): boolean {
     this.#logged_bytes += bytes;
-    if (this.#logged_bytes < this.#options.snapshotEvery_bytes || this.#running !== null || this.#closed) return;
+    return this.#logged_bytes >= this.#options.snapshotEvery_bytes && this.#running === null && !this.#closed;
+  }
+
+  /** Begins a snapshot; `position` is what the machine's state now includes. */
+  begin(position: number): void {
     this.#logged_bytes = 0;
     const writer = this.#attempt(() => this.#log.writeSnapshot(position));
     if (writer === null) return;
@@ -65,10 +83,15 @@ export class Snapshotter {
     this.#clock.defer(() => this.#step());
   }
 
+  /** Gives up a snapshot under way, unless it is complete and only on its way to the disk. */
+  cancel(): void {
+    if (!this.#committing) this.#abandon();
+  }
+
   /** Gives up a snapshot under way; no further one is begun. */
   close(): void {
     this.#closed = true;
-    if (!this.#committing) this.#abandon();
+    this.cancel();
   }
 
   #step(): void {
@@ -96,7 +119,7 @@ export class Snapshotter {
     if (failure !== null || this.#closed) return;
     this.#taken++;
     this.#attempt(() => {
-      this.#log.truncate(position);
+      this.#onStored(position);
       return true;
     });
   }

@@ -13,6 +13,7 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Log, LogError } from "../ports/log.ts";
 import { BatchBuilder, readBatch } from "./batch.ts";
 import { KvError, OutcomeUnknown } from "./errors.ts";
+import { readFrom, submitTo } from "./promise_forms.ts";
 import type { Completion, Replication, ReplicationState, ReplicationStatus, StateMachine } from "./replication.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions, Snapshotter } from "./snapshotter.ts";
 
@@ -85,10 +86,12 @@ export class Standalone implements Replication {
     this.#machine = options.stateMachine;
     this.#maxBatch_bytes = options.maxBatch_bytes ?? 4 * 1024 * 1024;
     this.#maxPending_bytes = options.maxPending_bytes ?? 256 * 1024 * 1024;
-    this.#snapshotter = new Snapshotter(options.log, options.clock, options.stateMachine, {
+    const { log, clock, stateMachine } = options;
+    const sizes = {
       snapshotEvery_bytes: options.snapshotEvery_bytes ?? DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes,
       snapshotSlice_bytes: options.snapshotSlice_bytes ?? DEFAULT_SNAPSHOT_OPTIONS.snapshotSlice_bytes,
-    });
+    };
+    this.#snapshotter = new Snapshotter(log, clock, stateMachine, sizes, (position) => log.truncate(position));
   }
 
   /** Restores the stored snapshot, replays the log after it, and begins to serve. */
@@ -160,16 +163,12 @@ export class Standalone implements Replication {
 
   /** {@link propose} as a promise. */
   submit(command: Uint8Array): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      this.propose(command, (error, result) => error === null ? resolve(result) : reject(error));
-    });
+    return submitTo(this, command);
   }
 
   /** The answer of the machine to `query`, from its present state. */
   read(query: Uint8Array): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      this.barrier((error) => error === null ? resolve(this.#machine.query(query)) : reject(error));
-    });
+    return readFrom(this, this.#machine, query);
   }
 
   /** Figures for status pages and metrics. */
@@ -183,6 +182,7 @@ export class Standalone implements Replication {
       appliedPosition: this.#appliedPosition,
       snapshots: this.#snapshotter.taken,
       snapshotFailure: this.#snapshotter.failure,
+      cluster: null,
     };
   }
 
@@ -260,7 +260,7 @@ export class Standalone implements Replication {
       });
       this.#appliedPosition = batch.position;
       this.#recycle(batch);
-      this.#snapshotter.onApplied(this.#appliedPosition, bytes);
+      if (this.#snapshotter.isDue(bytes)) this.#snapshotter.begin(this.#appliedPosition);
     }
     this.#draining = false;
     if (this.#open.length > 0) this.#scheduleFlush();

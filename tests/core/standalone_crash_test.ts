@@ -76,9 +76,9 @@ function nthWrite(i: number): Uint8Array {
   return encodeCommand({
     type: "once",
     session: keyFromText("writer"),
+    incarnation: null,
     sequence: i + 1,
     acknowledged: Math.max(1, i - 50),
-    open: true,
     operation: { type: "txn", compare: [], then: operations, else: [] },
   });
 }

@@ -93,6 +93,7 @@ export class ImmediateReplication implements Replication {
       appliedPosition: this.#applied,
       snapshots: 0,
       snapshotFailure: null,
+      cluster: null,
     };
   }
 

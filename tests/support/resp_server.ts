@@ -7,11 +7,13 @@ import { systemClock } from "../../src/adapters/system_clock.ts";
 import { systemRandom } from "../../src/adapters/system_random.ts";
 import type { Limits } from "../../src/core/kv/limits.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
+import type { Replication } from "../../src/core/replication.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { commandTable } from "../../src/server/resp/command_table.ts";
 import { type RespConfig, type RespLimits, ServerContext } from "../../src/server/resp/server_context.ts";
 import { Service } from "../../src/server/service.ts";
 import { ServerStats } from "../../src/server/stats.ts";
+import type { Figures } from "../../src/server/status_page.ts";
 import { type ImmediateOptions, ImmediateReplication } from "./immediate_replication.ts";
 
 /** What a test wants otherwise. */
@@ -30,16 +32,31 @@ export interface TestContext {
   readonly replication: ImmediateReplication;
 }
 
+/** The figures of a server that is alone and keeps no log. */
+export function figuresOf(replication: Replication, store: KVStore, stats: ServerStats): Figures {
+  return {
+    info: { name: "kvpaxos", version: "0.0.0-test", startedAt_ms: 0 },
+    now_ms: 0,
+    store,
+    replication: replication.status(),
+    stats,
+    log: null,
+    memory: { resident_bytes: 0, heap_bytes: 0 },
+    cluster: null,
+  };
+}
+
 /** A context over an empty store. */
 export function testContext(options: TestContextOptions = {}): TestContext {
   const store = new KVStore({ limits: options.storeLimits ?? {} });
   const replication = new ImmediateReplication(store, options);
+  const stats = new ServerStats();
   const context = new ServerContext({
     service: new Service(replication, store),
     table: commandTable,
     clock: options.clock ?? systemClock,
     random: systemRandom,
-    stats: new ServerStats(),
+    stats,
     limits: options.limits ?? {},
     config: {
       version: "0.0.0-test",
@@ -50,6 +67,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
       maxConnections: 10_000,
       idleTimeout_ms: 0,
       memoryBytes: () => 0,
+      figures: () => figuresOf(replication, store, stats),
       ...options.config,
     },
     onNotice: (message) => options.notices?.push(message),

@@ -207,7 +207,7 @@ export type Operation =
   | Expire
   | Txn;
 
-/** Opens a session, or shows that it is there. */
+/** Opens a session, or shows that it is there; either way the result names its present incarnation. */
 export interface OpenSession {
   /** Which kind this is. */
   readonly type: "openSession";
@@ -215,7 +215,7 @@ export interface OpenSession {
   readonly session: Key;
 }
 
-/** Ends a session and forgets its results. */
+/** Ends a session, in whichever incarnation it is, and forgets its results. */
 export interface CloseSession {
   /** Which kind this is. */
   readonly type: "closeSession";
@@ -225,19 +225,25 @@ export interface CloseSession {
 
 /**
  * Does an operation exactly once: the first time it is applied its result is kept under (session, sequence),
- * and every repetition gets that result and changes nothing.
+ * and every repetition gets that result and changes nothing. A session that was forgotten cannot tell a repetition
+ * any more, so that it must not be taken for the one that was opened again under its name: the incarnation tells
+ * them apart.
  */
 export interface Once {
   /** Which kind this is. */
   readonly type: "once";
   /** The session's id. */
   readonly session: Key;
+  /**
+   * What opening the session gave, from 1 on: in any other incarnation, or none, nothing is done. Null takes the
+   * session as it is and opens it when it is not known: for one-shot keys, whose client opens nothing; a copy of
+   * theirs that comes after the session was forgotten is done again.
+   */
+  readonly incarnation: number | null;
   /** Counts from 1. Sequences may arrive in any order. */
   readonly sequence: number;
   /** The client has the results of all sequences below this one: they are forgotten. */
   readonly acknowledged: number;
-  /** Open the session when it is not known. For one-shot keys; a client that retries for long opens it first. */
-  readonly open: boolean;
   /** What is to be done once. */
   readonly operation: Operation;
 }

@@ -292,10 +292,12 @@ function readCommand(reader: ByteReader, depth: number, budget: Budget): Command
       return { type: "closeSession", session: reader.key() };
     case TAG.once: {
       const session = reader.key();
+      // Incarnations count from 1: 0 stands for none.
+      const incarnation = reader.varint() || null;
       const sequence = reader.varint();
       const acknowledged = reader.varint();
-      const open = readFlag(reader);
-      return { type: "once", session, sequence, acknowledged, open, operation: readOperation(reader, 0, budget) };
+      const operation = readOperation(reader, 0, budget);
+      return { type: "once", session, incarnation, sequence, acknowledged, operation };
     }
     case TAG.expireDue:
       return { type: "expireDue", limit: reader.varint() };
@@ -316,9 +318,9 @@ export function writeOnce(writer: ByteWriter, once: Omit<Once, "type" | "operati
 
 function writeOnceHead(writer: ByteWriter, once: Omit<Once, "type" | "operation">): void {
   writer.key(once.session);
+  writer.varint(once.incarnation ?? 0);
   writer.varint(once.sequence);
   writer.varint(once.acknowledged);
-  writer.u8(once.open ? 1 : 0);
 }
 
 /** The bytes of `command`, in fresh memory. */

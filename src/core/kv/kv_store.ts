@@ -294,9 +294,10 @@ export class KVStore implements StateMachine {
       return this.#error(error);
     }
     switch (command.type) {
-      case "openSession":
-        this.#sessions.open(command.session, table.time);
-        break;
+      case "openSession": {
+        const { incarnation } = this.#sessions.open(command.session, table.time);
+        return { type: "session", revision: table.revision, incarnation };
+      }
       case "closeSession":
         this.#sessions.close(command.session);
         break;

@@ -113,6 +113,12 @@ export function checkCommand(command: Command, limits: Limits): void {
       return;
     case "once":
       checkSession(command.session, limits);
+      if (command.incarnation !== null) {
+        if (command.incarnation < 1) {
+          throw new KvError("INVALID_ARGUMENT", `incarnation ${command.incarnation}; incarnations count from 1`);
+        }
+        checkWhole("incarnation", command.incarnation);
+      }
       if (command.sequence < 1) {
         throw new KvError("INVALID_ARGUMENT", `sequence ${command.sequence}; sequences count from 1`);
       }

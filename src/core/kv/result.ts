@@ -128,7 +128,17 @@ export interface TxnResult {
   readonly results: readonly Result[];
 }
 
-/** Results of openSession, closeSession and expireDue. */
+/** Results of openSession. */
+export interface SessionResult {
+  /** Which kind this is. */
+  readonly type: "session";
+  /** The store's revision after the command. */
+  readonly revision: number;
+  /** Which opening of the session this is, from 1 on: every `once` in it says so. */
+  readonly incarnation: number;
+}
+
+/** Results of closeSession and expireDue. */
 export interface DoneResult {
   /** Which kind this is. */
   readonly type: "done";
@@ -159,6 +169,7 @@ export type Result =
   | ValueResult
   | ExpireResult
   | TxnResult
+  | SessionResult
   | DoneResult
   | ErrorResult;
 

@@ -23,6 +23,7 @@ const TAG = {
   done: 9,
   error: 10,
   many: 11,
+  session: 12,
 } as const;
 
 const EVENT_TYPES: readonly WatchEvent["type"][] = ["put", "delete", "expire"];
@@ -97,6 +98,9 @@ export function writeResult(writer: ByteWriter, result: Result): void {
       writer.varint(result.results.length);
       for (const inner of result.results) writeResult(writer, inner);
       return;
+    case "session":
+      writer.varint(result.incarnation);
+      return;
     case "done":
       return;
     case "error":
@@ -143,6 +147,8 @@ function readResult(reader: ByteReader, depth: number): Result {
       for (let i = 0; i < length; i++) results.push(readResult(reader, depth + 1));
       return { type: "txn", revision, succeeded, results };
     }
+    case TAG.session:
+      return { type: "session", revision, incarnation: reader.varint() };
     case TAG.done:
       return { type: "done", revision };
     case TAG.error: {

@@ -6,6 +6,9 @@
  * the one idle longest when there is no room, is forgotten as a whole, and a client that comes back is told so
  * (`SESSION_UNKNOWN`) rather than served twice. The table is in the order of last use, so both take constant time.
  *
+ * Invariant: a session that was forgotten stays so. A late copy of its opening opens a session of the same name that
+ * knows none of its results, so every opening is another *incarnation*, and an operation of an earlier one is refused.
+ *
  * @module
  */
 import type { Key } from "../../codec/bytes.ts";
@@ -24,6 +27,13 @@ export interface KeptResult {
 /** One client's session. */
 export interface Session {
   readonly id: Key;
+  /**
+   * Which opening of the session this is: the number of the use of any session that opened it. That number is
+   * deterministic, part of every snapshot, and never given twice, because it goes up with each use and never down.
+   * The revision would not do, since opening a session does not raise it, nor the log time, which may stand still:
+   * opened, closed and opened again, a session could have the same one.
+   */
+  readonly incarnation: number;
   /** Log time of the latest use, in milliseconds since the Unix epoch. */
   lastUsed: number;
   /** Which use of any session this was, counted over the life of the table: the order of last use. */
@@ -85,7 +95,10 @@ export class SessionTable {
     return this.#sessions.values();
   }
 
-  /** Opens a session or marks it as used. */
+  /**
+   * Opens a session or marks it as used. One that is open stays as it is, in its incarnation: a client that asks
+   * again because the answer was lost, or whose request was repeated on its way, must not lose what it has.
+   */
   open(id: Key, time: number): Session {
     const known = this.#find(id, time);
     if (known !== undefined) {
@@ -93,10 +106,12 @@ export class SessionTable {
       return known;
     }
     while (this.#sessions.size >= this.#limits.maxSessions) this.#forget(this.#oldest()!);
+    const incarnation = ++this.#uses;
     const session: Session = {
       id,
+      incarnation,
       lastUsed: time,
-      useNumber: ++this.#uses,
+      useNumber: incarnation,
       acknowledged: 0,
       results: new Map(),
       bytes: SESSION_OVERHEAD + id.length,
@@ -119,15 +134,7 @@ export class SessionTable {
    * @throws {KvError} SESSION_UNKNOWN, SESSION_STALE, SESSION_CONFLICT or SESSION_FULL
    */
   begin(once: Once, fingerprint: number, time: number): KeptResult | Session {
-    const known = this.#find(once.session, time);
-    if (known !== undefined) this.#use(known, time);
-    const session = known ?? (once.open ? this.open(once.session, time) : undefined);
-    if (session === undefined) {
-      throw new KvError(
-        "SESSION_UNKNOWN",
-        "the session is not known: it was never opened, was closed, or was unused for too long; open one anew",
-      );
-    }
+    const session = this.#enter(once, time);
     this.#acknowledge(session, once.acknowledged);
     const { sequence } = once;
     if (sequence < session.acknowledged) {
@@ -157,6 +164,27 @@ export class SessionTable {
     return session;
   }
 
+  /** The session of an operation, marked as used. One of another incarnation is left as it is. */
+  #enter({ session: id, incarnation }: Once, time: number): Session {
+    if (incarnation === null) return this.open(id, time);
+    const session = this.#find(id, time);
+    if (session === undefined) {
+      throw new KvError(
+        "SESSION_UNKNOWN",
+        "the session is not known: it was never opened, was closed, or was unused for too long; open one anew",
+      );
+    }
+    if (session.incarnation !== incarnation) {
+      throw new KvError(
+        "SESSION_UNKNOWN",
+        `incarnation ${incarnation} of the session is not known: it was closed, or was unused for too long; the ` +
+          `present one is ${session.incarnation}, in which what was sent before must not be sent again`,
+      );
+    }
+    this.#use(session, time);
+    return session;
+  }
+
   /** Keeps the result of an operation that {@link begin} has not found, in the session it gave. */
   keep(session: Session, sequence: number, kept: KeptResult): void {
     session.results.set(sequence, kept);
@@ -183,8 +211,7 @@ export class SessionTable {
   load(loaded: LoadedSession): void {
     let bytes = SESSION_OVERHEAD + loaded.id.length;
     for (const kept of loaded.results.values()) bytes += RESULT_OVERHEAD + kept.result.length;
-    const { id, lastUsed, useNumber, acknowledged, results } = loaded;
-    this.#sessions.set(id, { id, lastUsed, useNumber, acknowledged, results, bytes });
+    this.#sessions.set(loaded.id, { ...loaded, bytes });
     this.#bytes += bytes;
   }
 

@@ -69,10 +69,11 @@ export function writeEntryRecord(writer: ByteWriter, key: Key, entry: Entry): vo
 /** Appends a session, without its results. */
 export function writeSessionRecord(
   writer: ByteWriter,
-  session: Pick<Session, "id" | "lastUsed" | "useNumber" | "acknowledged">,
+  session: Pick<Session, "id" | "incarnation" | "lastUsed" | "useNumber" | "acknowledged">,
 ): void {
   writer.u8(SESSION_RECORD.session);
   writer.key(session.id);
+  writer.varint(session.incarnation);
   writer.varint(session.lastUsed);
   writer.varint(session.useNumber);
   writer.varint(session.acknowledged);

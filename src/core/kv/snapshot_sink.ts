@@ -156,11 +156,15 @@ export class StateRestore implements SnapshotSink {
       const kind = body.u8();
       if (kind === SESSION_RECORD.session) {
         const id = body.key();
+        const incarnation = body.varint();
         const lastUsed = body.varint();
         const useNumber = body.varint();
         if (this.#sessions.has(id)) throw new CodecError("a session that is there twice");
         if (useNumber > this.#header!.uses) throw new CodecError(`a session with use number ${useNumber}`);
-        this.#session = { id, lastUsed, useNumber, acknowledged: body.varint(), results: new Map() };
+        if (incarnation < 1 || incarnation > useNumber) {
+          throw new CodecError(`a session of incarnation ${incarnation} with use number ${useNumber}`);
+        }
+        this.#session = { id, incarnation, lastUsed, useNumber, acknowledged: body.varint(), results: new Map() };
         this.#sessions.set(id, this.#session);
       } else if (kind === SESSION_RECORD.result && this.#session !== null) {
         const sequence = body.varint();

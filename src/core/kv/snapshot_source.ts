@@ -11,7 +11,7 @@ import type { SnapshotSource } from "../replication.ts";
 import type { EntryCapture, EntryTable } from "./entry_table.ts";
 import type { KeyCursor } from "./ordered_index.ts";
 import type { Entry } from "./result.ts";
-import type { KeptResult, Session, SessionCapture, SessionTable } from "./session_table.ts";
+import type { KeptResult, LoadedSession, Session, SessionCapture, SessionTable } from "./session_table.ts";
 import {
   beginBlock,
   BLOCK,
@@ -24,9 +24,6 @@ import {
   writeResultRecord,
   writeSessionRecord,
 } from "./snapshot_format.ts";
-
-/** What a snapshot holds of a session. */
-type FrozenSession = Pick<Session, "id" | "lastUsed" | "useNumber" | "acknowledged" | "results">;
 
 /** A snapshot of the entries and sessions as they were when it was made. */
 export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCapture {
@@ -48,7 +45,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
   #liveSessionsDone = false;
   /** The use number of the last session begun: sessions are in ascending order of it, as long as they are unchanged. */
   #lastUse = 0;
-  #capturedSessions: FrozenSession[] = [];
+  #capturedSessions: LoadedSession[] = [];
   /** Results of the session that is being written. */
   #results: [number, KeptResult][] = [];
   #nextResult = 0;
@@ -75,8 +72,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
 
   captureSession(session: Session): void {
     if (session.useNumber > this.#header.uses || session.useNumber <= this.#lastUse) return;
-    const { id, lastUsed, useNumber, acknowledged } = session;
-    this.#capturedSessions.push({ id, lastUsed, useNumber, acknowledged, results: new Map(session.results) });
+    this.#capturedSessions.push({ ...session, results: new Map(session.results) });
   }
 
   next(size: number): Uint8Array | null {
@@ -155,7 +151,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
   }
 
   /** A session that has not been written: first those that are as they were, then those that were captured. */
-  #takeSession(): FrozenSession | null {
+  #takeSession(): LoadedSession | null {
     if (!this.#liveSessionsDone) {
       const session = this.#liveSessions.next().value as Session | undefined;
       if (session !== undefined && session.useNumber <= this.#header.uses) {

@@ -147,6 +147,7 @@ function putOf(parts: Parts): fc.Arbitrary<Put> {
 }
 
 function commands(operation: fc.Arbitrary<Operation>, session: fc.Arbitrary<Key>, number: fc.Arbitrary<number>) {
+  const positive = number.map((value) => Math.max(1, value));
   return fc.oneof(
     { arbitrary: operation as fc.Arbitrary<Command>, weight: 12 },
     { arbitrary: fc.record({ type: fc.constant("openSession" as const), session }), weight: 1 },
@@ -155,9 +156,9 @@ function commands(operation: fc.Arbitrary<Operation>, session: fc.Arbitrary<Key>
       arbitrary: fc.record({
         type: fc.constant("once" as const),
         session,
-        sequence: number.map((value) => Math.max(1, value)),
+        incarnation: fc.option(positive, { nil: null }),
+        sequence: positive,
         acknowledged: number,
-        open: fc.boolean(),
         operation,
       }),
       weight: 4,
@@ -254,6 +255,7 @@ export const anyResult: fc.Arbitrary<Result> = fc.letrec<{ result: Result }>((ti
     }),
     fc.record({ type: fc.constant("value" as const), revision: whole, value: binary }),
     fc.record({ type: fc.constant("expire" as const), revision: whole, changed: fc.boolean() }),
+    fc.record({ type: fc.constant("session" as const), revision: whole, incarnation: whole }),
     fc.record({ type: fc.constant("done" as const), revision: whole }),
     fc.record({
       type: fc.constant("error" as const),

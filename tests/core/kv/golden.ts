@@ -64,12 +64,23 @@ export const GOLDEN_COMMANDS: readonly (readonly [Command, string])[] = [
     {
       type: "once",
       session: key("s"),
+      incarnation: 128,
       sequence: 300,
       acknowledged: 299,
-      open: true,
       operation: { type: "get", key: key("a") },
     },
-    "0e0173ac02ab0201020161",
+    "0e01738001ac02ab02020161",
+  ],
+  [
+    {
+      type: "once",
+      session: key("s"),
+      incarnation: null,
+      sequence: 300,
+      acknowledged: 299,
+      operation: { type: "get", key: key("a") },
+    },
+    "0e017300ac02ab02020161",
   ],
   [{ type: "expireDue", limit: 1000 }, "0fe807"],
 ];
@@ -91,6 +102,7 @@ export const GOLDEN_RESULTS: readonly (readonly [Result, string])[] = [
   [{ type: "value", revision: 7, value: bytes("0.5") }, "060703302e35"],
   [{ type: "expire", revision: 7, changed: true }, "070701"],
   [{ type: "txn", revision: 7, succeeded: true, results: [{ type: "done", revision: 7 }] }, "080701010907"],
+  [{ type: "session", revision: 7, incarnation: 300 }, "0c07ac02"],
   [{ type: "done", revision: 2 ** 53 - 1 }, "09ffffffffffffff0f"],
   [{ type: "error", revision: 7, code: "NOT_AN_INTEGER", message: "é" }, "0a070e4e4f545f414e5f494e544547455202c3a9"],
 ];

@@ -9,6 +9,7 @@ import { bytes } from "./arbitraries.ts";
 
 interface ModelSession {
   readonly id: Key;
+  readonly incarnation: number;
   lastUsed: number;
   acknowledged: number;
   readonly results: Map<number, { operation: string; result: Result }>;
@@ -31,6 +32,7 @@ export class Model {
   readonly #maxValueBytes: number;
   readonly #sessionIdle_ms: number;
   #changed = false;
+  #uses = 0;
 
   constructor(limits: { maxValueBytes: number; sessionIdle_ms: number }) {
     this.#maxValueBytes = limits.maxValueBytes;
@@ -50,8 +52,7 @@ export class Model {
     switch (command.type) {
       case "openSession":
         this.sessions = this.sessions.filter((session) => session.id !== command.session || live(session));
-        this.#use(command.session);
-        return { type: "done", revision: 0 };
+        return { type: "session", revision: 0, incarnation: this.#use(command.session).incarnation };
       case "closeSession":
         this.sessions = this.sessions.filter((session) => session.id !== command.session);
         return { type: "done", revision: 0 };
@@ -65,7 +66,8 @@ export class Model {
       }
       case "once": {
         this.sessions = this.sessions.filter((session) => session.id !== command.session || live(session));
-        if (!command.open && !this.sessions.some((session) => session.id === command.session)) {
+        const known = this.sessions.find((session) => session.id === command.session);
+        if (command.incarnation !== null && known?.incarnation !== command.incarnation) {
           return this.#error("SESSION_UNKNOWN");
         }
         const session = this.#use(command.session);
@@ -88,8 +90,9 @@ export class Model {
   }
 
   #use(id: Key): ModelSession {
+    this.#uses++;
     const session: ModelSession = this.sessions.find((other) => other.id === id) ??
-      { id, lastUsed: 0, acknowledged: 0, results: new Map() };
+      { id, incarnation: this.#uses, lastUsed: 0, acknowledged: 0, results: new Map() };
     session.lastUsed = this.time;
     this.sessions = [...this.sessions.filter((other) => other !== session), session];
     return session;

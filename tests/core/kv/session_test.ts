@@ -12,12 +12,19 @@ function once(sequence: number, options: Partial<Omit<Once, "session">> & { sess
   return {
     type: "once",
     session: key(session),
+    incarnation: null,
     sequence,
     acknowledged: 0,
-    open: true,
     operation: increment,
     ...others,
   };
+}
+
+/** Opens a session, or asks for what is open, and returns the incarnation. */
+function open(store: KVStore, session = "s", time = 0): number {
+  const result = store.execute({ type: "openSession", session: key(session) }, time);
+  if (result.type !== "session") throw new Error(`opening gave ${result.type}`);
+  return result.incarnation;
 }
 
 function code(store: KVStore, command: Once, time = 0): string {
@@ -71,13 +78,22 @@ describe("an operation in a session", () => {
 
   test("is refused without a session unless it opens one", () => {
     const store = new KVStore();
-    expect(code(store, once(1, { open: false }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(1, { incarnation: 1 }))).toBe("SESSION_UNKNOWN");
     expect(store.size).toBe(0);
-    store.execute({ type: "openSession", session: key("s") }, 0);
-    expect(code(store, once(1, { open: false }))).toBe("integer");
+    const incarnation = open(store);
+    expect(code(store, once(1, { incarnation }))).toBe("integer");
     store.execute({ type: "closeSession", session: key("s") }, 0);
-    expect(code(store, once(1, { open: false }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(1, { incarnation }))).toBe("SESSION_UNKNOWN");
     expect(store.entry(key("n"))!.value).toEqual(bytes("1"));
+  });
+
+  test("with an incarnation that is none is refused", () => {
+    const store = new KVStore();
+    open(store);
+    for (const incarnation of [0, -1, 1.5, NaN, 2 ** 53]) {
+      expect(code(store, once(1, { incarnation }))).toBe("INVALID_ARGUMENT");
+    }
+    expect(store.size).toBe(0);
   });
 
   test("is refused when too many results are unacknowledged, and taken again when they are", () => {
@@ -116,9 +132,9 @@ describe("sessions", () => {
     const store = storeWith({ sessionIdle_ms: 100 });
     store.execute(once(1), 10);
     expect(store.nextDue()).toBe(110);
-    expect(code(store, once(1, { open: false }), 109)).toBe("integer");
+    expect(code(store, once(1, { incarnation: 1 }), 109)).toBe("integer");
     expect(store.nextDue()).toBe(209);
-    expect(code(store, once(2, { open: false }), 209)).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(2, { incarnation: 1 }), 209)).toBe("SESSION_UNKNOWN");
     expect(store.sessions).toBe(0);
     store.execute(once(1, { session: "t" }), 210);
     store.apply(store.dueCommand(), 309);
@@ -130,21 +146,24 @@ describe("sessions", () => {
 
   test("idle longest make room for new ones", () => {
     const store = storeWith({ maxSessions: 2 });
+    const [a, b] = [open(store, "a"), open(store, "b")];
     store.execute(once(1, { session: "a" }), 0);
-    store.execute(once(1, { session: "b" }), 0);
-    store.execute(once(1, { session: "a" }), 0);
-    store.execute(once(1, { session: "c" }), 0);
-    expect(code(store, once(1, { session: "b", open: false }))).toBe("SESSION_UNKNOWN");
-    expect(code(store, once(1, { session: "a", open: false }))).toBe("integer");
+    open(store, "c");
+    expect(code(store, once(1, { session: "b", incarnation: b }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(1, { session: "a", incarnation: a }))).toBe("integer");
   });
 
   test("idle longest make room when all together take up too much", () => {
     const store = storeWith({ maxSessionTableBytes: 2500 });
     store.execute(put("big", "x".repeat(1000)), 0);
     const operation: Operation = { type: "get", key: key("big") };
-    for (const session of ["a", "b", "c"]) expect(code(store, once(1, { session, operation }))).toBe("get");
-    expect(code(store, once(2, { session: "a", open: false }))).toBe("SESSION_UNKNOWN");
-    expect(code(store, once(2, { session: "c", open: false }))).toBe("integer");
+    const [a, , c] = ["a", "b", "c"].map((session) => {
+      const incarnation = open(store, session);
+      expect(code(store, once(1, { session, incarnation, operation }))).toBe("get");
+      return incarnation;
+    });
+    expect(code(store, once(2, { session: "a", incarnation: a! }))).toBe("SESSION_UNKNOWN");
+    expect(code(store, once(2, { session: "c", incarnation: c! }))).toBe("integer");
   });
 
   test("do not raise the revision", () => {
@@ -153,5 +172,83 @@ describe("sessions", () => {
     store.execute(once(1, { operation: { type: "get", key: key("n") } }), 0);
     store.execute({ type: "closeSession", session: key("s") }, 0);
     expect(store.revision).toBe(0);
+  });
+});
+
+/** The ways in which a session is forgotten, each at log time 1000. */
+const ENDINGS: readonly (readonly [how: string, limits: Partial<Limits>, end: (store: KVStore) => void])[] = [
+  ["closed", {}, (store) => store.execute({ type: "closeSession", session: key("s") }, 1000)],
+  ["pushed out by another", { maxSessions: 1 }, (store) => open(store, "t", 1000)],
+  ["removed when idle", { sessionIdle_ms: 1000 }, (store) => store.apply(store.dueCommand(), 1000)],
+  ["idle and not removed yet", { sessionIdle_ms: 1000 }, () => {}],
+];
+
+/** The same state in a new store, by way of a snapshot. */
+function restored(store: KVStore): KVStore {
+  const copy = new KVStore({ limits: store.limits });
+  const [source, sink] = [store.snapshot(), copy.restore()];
+  for (let slice = source.next(100); slice !== null; slice = source.next(100)) sink.write(slice);
+  source.close();
+  sink.finish();
+  return copy;
+}
+
+describe("an incarnation", () => {
+  test("stays the same while the session is open, however often it is opened", () => {
+    const store = new KVStore();
+    const incarnation = open(store);
+    expect(code(store, once(1, { incarnation }))).toBe("integer");
+    open(store, "t");
+    expect(open(store, "s", 5000)).toBe(incarnation);
+    expect(open(restored(store), "s", 5000)).toBe(incarnation);
+    expect(code(store, once(1, { incarnation }))).toBe("integer");
+    expect(store.revision).toBe(1);
+  });
+
+  test.each(ENDINGS)(
+    "of a session that was %s is over: late copies of all it was sent do nothing",
+    (_, limits, end) => {
+      for (const through of [(store: KVStore) => store, restored]) {
+        const before = storeWith(limits);
+        const first = open(before);
+        const write = once(1, { incarnation: first });
+        expect(code(before, write)).toBe("integer");
+        end(before);
+        const store = through(before);
+        expect(code(store, write, 1000)).toBe("SESSION_UNKNOWN");
+        // The late copies: of the opening, then of the write.
+        const second = open(store, "s", 1000);
+        expect(second).toBeGreaterThan(first);
+        const hash = store.hash();
+        expect(code(store, write, 1000)).toBe("SESSION_UNKNOWN");
+        expect(code(store, once(2, { incarnation: second + 1 }), 1000)).toBe("SESSION_UNKNOWN");
+        expect(store.hash()).toBe(hash);
+        expect(code(store, once(1, { incarnation: second }), 1000)).toBe("integer");
+        expect(store.entry(key("n"))!.value).toEqual(bytes("2"));
+      }
+    },
+  );
+
+  test("is never given twice, though neither revision nor log time moves", () => {
+    let store = storeWith({ maxSessions: 2 });
+    const given = new Set<number>();
+    let last = 0;
+    for (let i = 0; i < 100; i++) {
+      const incarnation = open(store, `s${i % 5}`);
+      expect(incarnation).toBeGreaterThan(last);
+      given.add(last = incarnation);
+      if (i % 7 === 0) store.execute({ type: "closeSession", session: key(`s${i % 5}`) }, 0);
+      if (i % 10 === 0) store = restored(store);
+    }
+    expect([given.size, store.revision, store.time]).toEqual([100, 0, 0]);
+  });
+
+  test("is not needed by a one-shot key, of which a copy after the session was forgotten is done again", () => {
+    const store = new KVStore();
+    for (let i = 0; i < 2; i++) expect(code(store, once(1))).toBe("integer");
+    expect(store.revision).toBe(1);
+    store.execute({ type: "closeSession", session: key("s") }, 0);
+    expect(code(store, once(1))).toBe("integer");
+    expect(store.revision).toBe(2);
   });
 });

@@ -34,7 +34,7 @@ function filled(): KVStore {
   }
   for (let i = 1; i < 6; i++) {
     const operation = { type: "increment", key: key("n"), delta: 1n } as const;
-    const once = { type: "once", sequence: i, acknowledged: 0, open: true, operation } as const;
+    const once = { type: "once", incarnation: null, sequence: i, acknowledged: 0, operation } as const;
     store.execute({ ...once, session: key(`session${i % 2}`) }, 40 + i);
   }
   return store;
@@ -253,7 +253,15 @@ describe("restoring", () => {
     const store = new KVStore();
     store.execute(put("a", "1", { expiry: { type: "at", time_ms: 9 } }), 5);
     const operation = { type: "delete", key: key("b"), returnPrevious: false } as const;
-    store.execute({ type: "once", session: key("s"), sequence: 3, acknowledged: 2, open: true, operation }, 6);
+    const once = {
+      type: "once",
+      session: key("s"),
+      incarnation: null,
+      sequence: 3,
+      acknowledged: 2,
+      operation,
+    } as const;
+    for (const time of [5, 6]) store.execute(once, time);
     expect(takeAll(store.snapshot(), 1000).map((slice) => Array.from(slice, hex).join(""))).toEqual(GOLDEN);
   });
 });
@@ -264,12 +272,12 @@ function hex(byte: number): string {
 
 /** Type, length, body, CRC-32 of each block. */
 const GOLDEN: readonly string[] = [
-  // Magic, version 1, revision 1, log time 6, 1 use of a session.
-  "010d000000" + "084b565058534e4150" + "01010601" + "2d1e39ca",
+  // Magic, version 1, revision 1, log time 6, 2 uses of a session.
+  "010d000000" + "084b565058534e4150" + "01010602" + "974f3053",
   // Key a: version, created, modified, expires, value.
   "0208000000" + "0161" + "01010109" + "0131" + "7c55db81",
-  // Session s: used at 6, first use, acknowledged 2. Its result 3: fingerprint, bytes.
-  "0311000000" + "010173060102" + "0203e013f865" + "0403010000" + "d657e920",
+  // Session s: opened by the first use, used at 6, by the second, acknowledged 2. Its result 3: fingerprint, bytes.
+  "0312000000" + "01017301060202" + "0203e013f865" + "0403010000" + "d463e042",
   // One entry, one session, one result, CRC-32 of the whole.
-  "0407000000" + "010101" + "cbb26c61" + "2e2fc895",
+  "0407000000" + "010101" + "88b5c67b" + "6163acb0",
 ];

@@ -203,9 +203,9 @@ export function commandToJson(command: ClientCommand): JsonCommand {
       return {
         type: "once",
         session: keyToJson(command.session),
+        incarnation: command.incarnation,
         sequence: command.sequence,
         acknowledged: command.acknowledged,
-        open: command.open,
         operation: operationToJson(command.operation),
       };
     default:
@@ -223,9 +223,9 @@ export function commandFromJson(json: JsonCommand): ClientCommand {
       return {
         type: "once",
         session: keyFromJson(json.session),
+        incarnation: json.incarnation,
         sequence: json.sequence,
         acknowledged: json.acknowledged ?? 0,
-        open: json.open ?? false,
         operation: operationFromJson(json.operation),
       };
     default:

@@ -49,6 +49,8 @@ export function resultToJson(result: Result): JsonResult {
       return { type: "expire", revision, changed: result.changed };
     case "txn":
       return { type: "txn", revision, succeeded: result.succeeded, results: result.results.map(resultToJson) };
+    case "session":
+      return { type: "session", revision, incarnation: result.incarnation };
     case "done":
       return { type: "done", revision };
     case "error":
@@ -189,6 +191,8 @@ function readResult(json: unknown, depth: number): Result {
       const results = list(fields, "results").map((inner) => readResult(inner, depth + 1));
       return { type, revision, succeeded: boolean(fields, "succeeded"), results };
     }
+    case "session":
+      return { type, revision, incarnation: wholeNumber(fields, "incarnation") };
     case "done":
       return { type, revision };
     case "error":

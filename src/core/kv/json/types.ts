@@ -175,11 +175,11 @@ export interface JsonCloseSession {
 export interface JsonOnce {
   readonly type: "once";
   readonly session: JsonBytes;
+  /** What opening the session gave; null, which is to be written out, takes the session as it is or opens it. */
+  readonly incarnation: number | null;
   readonly sequence: number;
   /** @default 0 */
   readonly acknowledged?: number | undefined;
-  /** @default false */
-  readonly open?: boolean | undefined;
   readonly operation: JsonOperation;
 }
 
@@ -228,6 +228,7 @@ export type JsonResult =
     readonly succeeded: boolean;
     readonly results: readonly JsonResult[];
   }
+  | { readonly type: "session"; readonly revision: number; readonly incarnation: number }
   | { readonly type: "done"; readonly revision: number }
   | { readonly type: "error"; readonly revision: number; readonly code: string; readonly message: string };
 

@@ -92,9 +92,9 @@ const command: fc.Arbitrary<ClientCommand> = fc.oneof(
   fc.record({
     type: fc.constant("once" as const),
     session: key,
+    incarnation: fc.option(whole, { nil: null }),
     sequence: whole,
     acknowledged: whole,
-    open: fc.boolean(),
     operation,
   }),
 );
@@ -122,6 +122,7 @@ const flatResult: fc.Arbitrary<Result> = fc.oneof(
   fc.record({ type: fc.constant("integer" as const), revision, value: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) }),
   fc.record({ type: fc.constant("value" as const), revision, value: bytes }),
   fc.record({ type: fc.constant("expire" as const), revision, changed: fc.boolean() }),
+  fc.record({ type: fc.constant("session" as const), revision, incarnation: whole }),
   fc.record({ type: fc.constant("done" as const), revision }),
   fc.record({
     type: fc.constant("error" as const),

@@ -1,0 +1,227 @@
+/**
+ * The snapshots of one replica: takes them of its own state, restores them, and takes over those of others.
+ *
+ * Invariants:
+ * - A snapshot holds all that the log before it says (see `snapshot_header.ts`).
+ * - The log keeps what the last snapshot but one stands for, so that a replica that is a little behind can be served
+ *   from it.
+ * - A snapshot from elsewhere replaces the state only when it is whole, and only by a newer one.
+ *
+ * @module
+ */
+import type { Clock } from "../../ports/clock.ts";
+import type { Log, SnapshotWriter } from "../../ports/log.ts";
+import { KvError } from "../errors.ts";
+import type { SnapshotSink, StateMachine } from "../replication.ts";
+import { Snapshotter } from "../snapshotter.ts";
+import type { SnapshotInstall } from "./catch_up.ts";
+import { Origins } from "./origins.ts";
+import { openSnapshot } from "./recovery.ts";
+import { MAX_SLOT_SPAN } from "./slot_index.ts";
+import type { SlotLog } from "./slot_log.ts";
+import { decodeHeader, encodeHeader, type SnapshotHeader, withHeader } from "./snapshot_header.ts";
+
+/** What a store of snapshots is made of. */
+export interface SnapshotStoreOptions {
+  readonly replicas: number;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly machine: StateMachine;
+  readonly slots: SlotLog;
+  readonly snapshotEvery_bytes: number;
+  readonly snapshotSlice_bytes: number;
+}
+
+/** The state that a learner begins with. */
+export interface RestoredState {
+  readonly slot: number;
+  readonly origins: Origins;
+  /** Null when there is no snapshot. */
+  readonly header: SnapshotHeader | null;
+}
+
+/** A snapshot is due after so many slots, however small their values are. */
+const MAX_SLOTS_BETWEEN = MAX_SLOT_SPAN / 8;
+
+/** Bytes of a slice of the initial state. */
+const INITIAL_SLICE_BYTES = 64 * 1024;
+
+/** Snapshots. */
+export class SnapshotStore {
+  readonly #options: SnapshotStoreOptions;
+  readonly #snapshotter: Snapshotter;
+  /** The machine as it was given, for a learner that begins anew before there is a snapshot. */
+  readonly #initial: Uint8Array[] = [];
+  /** The slot of the stored snapshot, and the one being written. */
+  #slot = 0;
+  #nextSlot = 0;
+  /** The position of the stored snapshot. */
+  #position = 0;
+  #origins = new Origins();
+  #installing: SnapshotWriter | null = null;
+  #isPristine = true;
+  #failure: string | null = null;
+
+  constructor(options: SnapshotStoreOptions) {
+    this.#options = options;
+    const { log, clock, machine } = options;
+    const source = machine.snapshot();
+    for (let slice = source.next(INITIAL_SLICE_BYTES); slice !== null; slice = source.next(INITIAL_SLICE_BYTES)) {
+      this.#initial.push(slice.slice());
+    }
+    source.close();
+    const withState = {
+      snapshot: () => withHeader(this.#header(this.#nextSlot, options.slots.base, this.#origins), machine.snapshot()),
+    };
+    this.#snapshotter = new Snapshotter(log, clock, withState, options, (position) => this.#onStored(position));
+  }
+
+  /** The header of the stored snapshot, or null. */
+  get header(): SnapshotHeader | null {
+    const reader = this.#options.log.readSnapshot();
+    if (reader === null) return null;
+    const { header, slices } = openSnapshot(reader);
+    slices.return?.();
+    return header;
+  }
+
+  /** The slot of the stored snapshot, 0 for none. */
+  get slot(): number {
+    return this.#slot;
+  }
+
+  /** How many were written of this replica's own state. */
+  get taken(): number {
+    return this.#snapshotter.taken;
+  }
+
+  /** Why the latest could not be written, or null. */
+  get failure(): string | null {
+    return this.#snapshotter.failure ?? this.#failure;
+  }
+
+  #header(slot: number, base: number, origins: Origins): Uint8Array {
+    const { promised, round, life, isJoined, identities } = this.#options.slots.facts;
+    const { replicas } = this.#options;
+    return encodeHeader({ replicas, slot, base, promised, round, life, isJoined, identities, origins });
+  }
+
+  /** Puts the machine into the state of the stored snapshot, or into that in which it was given. */
+  restore(): RestoredState {
+    const reader = this.#options.log.readSnapshot();
+    if (reader === null) {
+      if (!this.#isPristine) this.#refill(this.#initial);
+      this.#isPristine = false;
+      return { slot: 0, origins: new Origins(), header: null };
+    }
+    const { header, slices } = openSnapshot(reader);
+    const { replicas } = this.#options;
+    if (header.replicas !== replicas) {
+      throw new KvError(
+        "INVALID_ARGUMENT",
+        `the data is of a cluster of ${header.replicas} replicas, and this one has ${replicas}: start it with the same peers`,
+      );
+    }
+    this.#refill({ [Symbol.iterator]: () => slices });
+    this.#isPristine = false;
+    this.#slot = header.slot;
+    this.#position = reader.position;
+    this.#options.slots.dropBelow(header.base);
+    return { slot: header.slot, origins: header.origins, header };
+  }
+
+  #refill(slices: Iterable<Uint8Array>): void {
+    const sink = this.#options.machine.restore();
+    for (const slice of slices) sink.write(slice);
+    sink.finish();
+  }
+
+  /** A slot with so many bytes was applied: begins a snapshot when it is time. */
+  onApplied(slot: number, bytes: number, origins: Origins): void {
+    // Small values count for more than they are, so that the slots of a log stay within the reach of its index.
+    const least_bytes = this.#options.snapshotEvery_bytes / MAX_SLOTS_BETWEEN;
+    if (!this.#snapshotter.isDue(Math.max(bytes, least_bytes)) || this.#installing !== null) return;
+    // A learner that was started again from an earlier state comes by here once more: the stored snapshot is newer.
+    if (slot <= this.#slot) return;
+    const position = this.#options.slots.positionOf(slot);
+    if (position < 1 || position < this.#position) return;
+    this.#nextSlot = slot;
+    this.#origins = origins;
+    this.#snapshotter.begin(position);
+  }
+
+  #onStored(position: number): void {
+    const { log, slots } = this.#options;
+    const before = this.#position;
+    this.#position = position;
+    this.#slot = this.#nextSlot;
+    log.truncate(before);
+    slots.onTruncated(this.#slot);
+  }
+
+  /** Gives up a snapshot of a state that is about to go. */
+  cancel(): void {
+    this.#snapshotter.cancel();
+  }
+
+  /** No more snapshots. */
+  close(): void {
+    this.#snapshotter.close();
+  }
+
+  /**
+   * Begins to take over a snapshot of another replica, whose first part is `first`. Null while another one is on its way
+   * to the disk. `onReplaced` is called when the state is the new one.
+   */
+  install(first: Uint8Array, onReplaced: (slot: number, origins: Origins) => void): SnapshotInstall | null {
+    this.#snapshotter.cancel();
+    if (this.#snapshotter.isBusy || this.#installing !== null) return null;
+    const { slot, origins } = decodeHeader(first);
+    const position = this.#options.slots.positionOf(slot);
+    // A new log whose first record is not durable yet has nothing that a snapshot could stand for.
+    if (position < 1 || position < this.#position) return null;
+    const sink = this.#options.machine.restore();
+    const writer = this.#openWriter(position, slot, origins);
+    return {
+      write: (slice) => {
+        sink.write(slice);
+        writer.write(slice);
+      },
+      abort: () => writer.abort(),
+      finish: () => this.#finish(sink, writer, slot, () => onReplaced(slot, origins)),
+    };
+  }
+
+  #openWriter(position: number, slot: number, origins: Origins): SnapshotWriter {
+    const writer = this.#options.log.writeSnapshot(position);
+    this.#installing = writer;
+    writer.write(this.#header(slot, slot + 1, origins));
+    return {
+      write: (slice) => writer.write(slice),
+      abort: () => {
+        this.#installing = null;
+        writer.abort();
+      },
+      commit: (done) =>
+        writer.commit((error) => {
+          this.#installing = null;
+          if (error === null) {
+            this.#nextSlot = slot;
+            this.#onStored(position);
+          }
+          done(error);
+        }),
+    };
+  }
+
+  #finish(sink: SnapshotSink, writer: SnapshotWriter, slot: number, onReplaced: () => void): void {
+    sink.finish();
+    // What is chosen needs no sync of this replica: the state may be used before the snapshot is durable.
+    this.#slot = Math.max(this.#slot, slot);
+    this.#options.slots.dropBelow(slot + 1);
+    onReplaced();
+    writer.commit((error) => {
+      this.#failure = error?.message ?? null;
+    });
+  }
+}
