@@ -86,12 +86,13 @@ export async function verify(context: OfflineContext): Promise<number> {
       continue;
     }
     if (checked.verdict.verdict !== "linearizable") code = EXIT.failed;
-    if (json) await writeJson(terminal, { file, ...toJson(checked) });
-    else for (const text of toLines(file, checked, context)) await writeLine(terminal, text);
+    // Before anything is printed, as who reads that may close the pipe after the first lines.
     if (html !== undefined && !drawn && checked.verdict.verdict === "not linearizable") {
       drawn = true;
       save(context, html, drawViolation(file, checked.verdict.violation, lineNames(checked)));
     }
+    if (json) await writeJson(terminal, { file, ...toJson(checked) });
+    else for (const text of toLines(file, checked, context)) await writeLine(terminal, text);
   }
   return code;
 }
@@ -104,7 +105,9 @@ async function read(file: string, { terminal }: OfflineContext): Promise<string>
     throw new Failure(`: ${error instanceof Error ? error.message : String(error)}`);
   }
   const text = bytesToTextStrict(bytes);
-  if (text === null) throw new Failure(": this is no text in UTF-8");
+  if (text === null) {
+    throw new Failure(": this is no text in UTF-8, as histories are; iconv -t UTF-8 converts other text");
+  }
   return text;
 }
 
@@ -165,7 +168,7 @@ function toJson(checked: Checked): object {
   };
   if (verdict.verdict === "undecided") return { ...common, limit: verdict.limit };
   if (verdict.verdict === "linearizable") return common;
-  const { keys, lastEvent, culprit, conflict, order, minimal } = verdict.violation;
+  const { keys, lastEvent, culprit, conflict, order, isShortest, isSmallest } = verdict.violation;
   const shown = (operation: Operation): object => ({
     process: operation.process,
     operation: describeOperation(operation),
@@ -180,7 +183,9 @@ function toJson(checked: Checked): object {
       culprit: shown(culprit),
       conflict: conflict.map(shown),
       order: order.map(({ operation, state }) => ({ ...shown(operation), state })),
-      minimal,
+      minimal: isShortest && isSmallest,
+      isShortest,
+      isSmallest,
     },
   };
 }

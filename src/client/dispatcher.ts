@@ -12,7 +12,7 @@ import { KvError, OutcomeUnknown } from "../core/errors.ts";
 import type { Operation } from "../core/kv/command.ts";
 import { encodeCommand, writeCommand } from "../core/kv/command_codec.ts";
 import { checkCommand } from "../core/kv/limits.ts";
-import { decodeResult } from "../core/kv/result_codec.ts";
+import { STALE_READ, staleReadOf } from "../core/kv/stale_read.ts";
 import type { ErrorResult, Result } from "../core/kv/result.ts";
 import { ByteWriter } from "../codec/byte_writer.ts";
 import type { Key } from "../codec/bytes.ts";
@@ -24,7 +24,7 @@ import { Deadlines } from "./deadlines.ts";
 import { blamesServer, errorOfCode, isTransient } from "./errors.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { Liveness } from "./liveness.ts";
-import { checkDuration, type ClientOptions, type OperationOptions, type Tuning, tuningOf } from "./options.ts";
+import { checkDuration, type ClientOptions, type ReadOptions, type Tuning, tuningOf } from "./options.ts";
 import { mutates, type PendingKind, PendingOperation, PendingQueue } from "./pending.ts";
 import { Session } from "./session.ts";
 import type { ClientStatus } from "./status.ts";
@@ -102,7 +102,7 @@ export class Dispatcher implements LinkOwner {
   }
 
   /** Does an operation. The bytes in it are copied before this returns. Rejects with a {@link KvError}. */
-  submit(operation: Operation, options: OperationOptions = {}): Promise<Result> {
+  submit(operation: Operation, options: ReadOptions = {}): Promise<Result> {
     return new Promise((resolve, reject) => {
       // What is thrown in here rejects the promise.
       this.#accept(operation, options, (error, result) => error === null ? resolve(result!) : reject(error));
@@ -134,7 +134,7 @@ export class Dispatcher implements LinkOwner {
     this.#deadlines.close();
   }
 
-  #accept(operation: Operation, options: OperationOptions, settle: PendingOperation["settle"]): void {
+  #accept(operation: Operation, options: ReadOptions, settle: PendingOperation["settle"]): void {
     const { signal, deadline_ms = this.tuning.deadline_ms } = options;
     if (this.#closed) throw new KvError("CLOSED", "the client is closed");
     if (signal?.aborted === true) {
@@ -149,7 +149,9 @@ export class Dispatcher implements LinkOwner {
           "wait for some of them before issuing more",
       );
     }
-    const pending = this.#create(mutates(operation) ? "write" : "read", operation, deadline_ms, settle);
+    const isStale = options.consistency === "stale";
+    if (isStale) staleReadOf(operation);
+    const pending = this.#create(mutates(operation) ? "write" : "read", operation, deadline_ms, settle, isStale);
     this.#pending.add(pending);
     if (signal !== undefined) {
       const abort = () => this.#giveUp(pending, "ABORTED", "it was aborted", signal.reason);
@@ -165,10 +167,12 @@ export class Dispatcher implements LinkOwner {
     command: Operation | { type: "openSession"; session: Key },
     deadline_ms: number,
     settle: PendingOperation["settle"],
+    isStale = false,
   ): PendingOperation {
     const writer = this.#writer;
     if (writer.bytes.length > LARGEST_KEPT_BUFFER) this.#writer = new ByteWriter();
     writer.reset();
+    if (isStale) writer.u8(STALE_READ);
     writeCommand(writer, command);
     const pending = new PendingOperation({
       kind,
@@ -215,8 +219,9 @@ export class Dispatcher implements LinkOwner {
     const session = this.#session;
     session.state = "opening";
     const command = { type: "openSession", session: session.id } as const;
-    const opening = this.#create("session", command, this.tuning.deadline_ms, (error) => {
-      session.state = error === null ? "open" : "new";
+    const opening = this.#create("session", command, this.tuning.deadline_ms, (_error, result) => {
+      if (result?.type === "session") session.opened(result.incarnation);
+      else session.state = "new";
     });
     this.#send(opening, connection);
   }
@@ -255,7 +260,7 @@ export class Dispatcher implements LinkOwner {
     if (operation === undefined) return;
     let result: Result;
     try {
-      result = decodeResult(bytes);
+      result = operation.read(bytes);
     } catch (cause) {
       this.#link.leave(new KvError("PROTOCOL_ERROR", `the reply to ${operation.describe()} makes no sense`, { cause }));
       return;

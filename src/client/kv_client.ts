@@ -14,7 +14,14 @@ import { Dispatcher } from "./dispatcher.ts";
 import type { ClientStatus } from "./status.ts";
 import { type EntryView, type KeyedEntryView, type KeyView, viewOptional } from "./entries.ts";
 import { boundsOf, type KeyRange } from "./key_range.ts";
-import type { ClientOptions, DeleteOptions, ExpiryOptions, OperationOptions, PutOptions } from "./options.ts";
+import type {
+  ClientOptions,
+  DeleteOptions,
+  ExpiryOptions,
+  OperationOptions,
+  PutOptions,
+  ReadOptions,
+} from "./options.ts";
 import { type RangeOptions, RangeQuery } from "./range_query.ts";
 import { expiryOf, putOperation, type TxnInput, txnOperation, type TxnOutcome, viewItems } from "./txn_builder.ts";
 import { type WatchOptions, WatchStream } from "./watch_stream.ts";
@@ -109,13 +116,13 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   }
 
   /** The entry at a key, or null. */
-  async get(key: KeyInput, options: OperationOptions = {}): Promise<EntryView<Value> | null> {
+  async get(key: KeyInput, options: ReadOptions = {}): Promise<EntryView<Value> | null> {
     const { entry } = await this.#do("get", { type: "get", key: keyOf(key) }, options);
     return viewOptional(entry, this.#codec);
   }
 
   /** The entries at several keys, in their order and at one revision; null for those that are absent. */
-  async getMany(keys: readonly KeyInput[], options: OperationOptions = {}): Promise<(EntryView<Value> | null)[]> {
+  async getMany(keys: readonly KeyInput[], options: ReadOptions = {}): Promise<(EntryView<Value> | null)[]> {
     const { entries } = await this.#do("many", { type: "getMany", keys: keys.map(keyOf) }, options);
     return entries.map((entry) => viewOptional(entry, this.#codec));
   }
@@ -142,14 +149,14 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   range(
     options: RangeOptions & { readonly keysOnly?: boolean } = {},
   ): RangeQuery<KeyedEntryView<Value>> | RangeQuery<KeyView> {
-    const submit = (operation: Operation, each: OperationOptions) => this.#dispatcher.submit(operation, each);
+    const submit = (operation: Operation, each: ReadOptions) => this.#dispatcher.submit(operation, each);
     return options.keysOnly === true
       ? RangeQuery.keys(submit, options)
       : RangeQuery.entries(submit, options, this.#codec);
   }
 
   /** How many keys a range holds. */
-  async count(range: KeyRange = {}, options: OperationOptions = {}): Promise<number> {
+  async count(range: KeyRange = {}, options: ReadOptions = {}): Promise<number> {
     const bounds = boundsOf(range);
     const operation = { type: "range", ...bounds, limit: 0, reverse: false, projection: "count" } as const;
     return (await this.#do("range", operation, options)).count;
@@ -235,7 +242,7 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
    * Does any operation and gives its result as the store has it, for callers that make operations themselves. What
    * the store refuses rejects, as everywhere. The bytes in it are copied before this returns.
    */
-  execute(operation: Operation, options: OperationOptions = {}): Promise<Result> {
+  execute(operation: Operation, options: ReadOptions = {}): Promise<Result> {
     return this.#dispatcher.submit(operation, options);
   }
 
@@ -263,7 +270,7 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   async #do<Type extends Result["type"]>(
     type: Type,
     operation: Operation,
-    options: OperationOptions,
+    options: ReadOptions,
   ): Promise<Of<Type>> {
     const result = await this.#dispatcher.submit(operation, options);
     if (result.type === type) return result as Of<Type>;

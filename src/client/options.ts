@@ -5,6 +5,7 @@
  */
 import { KvError } from "../core/errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/kv/limits.ts";
+import type { Consistency } from "../core/kv/stale_read.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { ValueCodec } from "./codecs.ts";
@@ -58,6 +59,15 @@ export interface OperationOptions {
   readonly signal?: AbortSignal;
   /** How long this operation may take in all. @default the client's */
   readonly deadline_ms?: number;
+}
+
+/** What every read takes. */
+export interface ReadOptions extends OperationOptions {
+  /**
+   * `stale` takes what the replica that is asked happens to know, however old, without asking the others: at once, and
+   * while no majority of them can be reached. Two such reads may go back in time. @default "linearizable"
+   */
+  readonly consistency?: Consistency;
 }
 
 /** When a value is to go. Without either it stays. */

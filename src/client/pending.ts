@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { CodecError } from "../codec/byte_reader.ts";
 import { type Key, keyToText } from "../codec/bytes.ts";
 import type { KvError } from "../core/errors.ts";
 import { isRead, type Operation } from "../core/kv/command.ts";
+import { decodeResult } from "../core/kv/result_codec.ts";
 import type { Result } from "../core/kv/result.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Backoff } from "./backoff.ts";
@@ -17,7 +19,7 @@ export type PendingKind =
   | "read"
   /** Sent under the session, always with the same sequence. */
   | "write"
-  /** Opens or closes the session: harmless to repeat. */
+  /** Opens the session: harmless to repeat. */
   | "session";
 
 /** Whether applying the operation may change something. */
@@ -80,6 +82,22 @@ export class PendingOperation {
     this.deadline_ms = options.deadline_ms;
     this.since_ms = options.since_ms;
     this.settle = options.settle;
+  }
+
+  /**
+   * The result in the bytes of a reply.
+   *
+   * @throws {CodecError} when there is none, or one that no server gives to this operation
+   */
+  read(bytes: Uint8Array): Result {
+    const result = decodeResult(bytes);
+    if (this.kind === "session" && result.type !== "error") {
+      // Without an incarnation the session cannot be used: taken for an answer, it would be asked for without end.
+      if (result.type !== "session" || result.incarnation < 1) {
+        throw new CodecError("an opening without an incarnation");
+      }
+    }
+    return result;
   }
 
   /** What it is, for people: `put "a"`. */

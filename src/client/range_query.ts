@@ -10,10 +10,10 @@ import type { KeyedEntry, Result } from "../core/kv/result.ts";
 import type { ValueCodec } from "./codecs.ts";
 import { type KeyedEntryView, type KeyView, viewKey, viewKeyed } from "./entries.ts";
 import { boundsOf, type KeyRange, successor } from "./key_range.ts";
-import type { OperationOptions } from "./options.ts";
+import type { ReadOptions } from "./options.ts";
 
 /** What a range takes. Each page has the whole deadline. */
-export interface RangeOptions extends KeyRange, OperationOptions {
+export interface RangeOptions extends KeyRange, ReadOptions {
   /** The most entries in all. @default no limit */
   readonly limit?: number;
   /** From the highest key down. */
@@ -22,7 +22,7 @@ export interface RangeOptions extends KeyRange, OperationOptions {
   readonly pageSize?: number;
 }
 
-type Submit = (operation: Operation, options: OperationOptions) => Promise<Result>;
+type Submit = (operation: Operation, options: ReadOptions) => Promise<Result>;
 
 /**
  * The entries of a range, in bytewise order of their keys. Each page is consistent at one revision; the whole is

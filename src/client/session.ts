@@ -2,9 +2,10 @@
  * A session: what makes a write happen exactly once however often it is sent. Each write has a sequence number
  * of its own; the server keeps its result until the client says, with a later write, that it has it.
  *
- * Invariant: `acknowledged` is the lowest sequence that a caller still waits for, so the server never forgets
- * a result that may still be asked for; and sequences run at most {@link SESSION_WINDOW} ahead of it, so the
- * server never has to refuse one for too many results.
+ * Invariants: a session has one incarnation all its life, and a session that the server has forgotten is never opened
+ * again, so that all copies of a write are of the same incarnation; `acknowledged` is the lowest sequence that a caller
+ * still waits for, so the server never forgets a result that may still be asked for; and sequences run at most
+ * {@link SESSION_WINDOW} ahead of it, so the server never has to refuse one for too many results.
  *
  * @module
  */
@@ -23,6 +24,7 @@ export class Session {
   readonly id: Key;
   /** Whether the server knows it: not yet asked, asked, yes, or no more. */
   state: "new" | "opening" | "open" | "lost" = "new";
+  #incarnation = 0;
   #next = 1;
   #lowest = 1;
   /** Sequences above the lowest whose result is there (or no longer wanted). */
@@ -30,6 +32,19 @@ export class Session {
 
   constructor(random: Random) {
     this.id = keyFromBytes(random.bytes(SESSION_ID_BYTES));
+  }
+
+  /** What the server gave when it opened the session. */
+  get incarnation(): number {
+    if (this.#incarnation === 0) throw new Error("the session was not opened yet");
+    return this.#incarnation;
+  }
+
+  /** The server has opened it, or shown that it is there. */
+  opened(incarnation: number): void {
+    if (this.state !== "opening") throw new Error(`a session that is ${this.state} was opened`);
+    this.state = "open";
+    this.#incarnation = incarnation;
   }
 
   /** The lowest sequence without a result: what the client acknowledges is everything below. */

@@ -38,8 +38,10 @@ export function judge(refusal: Refusal): Verdict {
   const { code, reply, write, inDoubt, reliable } = refusal;
   if (!write) return { action: isTransient(code) && !refusal.storageFailedEverywhere ? "retry" : "refused", inDoubt };
   if (code === "SESSION_UNKNOWN") {
-    // An earlier copy may have been executed before the session was forgotten, and its result with it.
-    return { action: inDoubt ? "refused" : "resession", inDoubt };
+    // An earlier copy may have been executed before the session was forgotten, and its result with it. A datagram that
+    // was sent once may have been repeated on its way, so that over datagrams no copy is surely the first.
+    const doubt = inDoubt || !reliable;
+    return { action: doubt ? "refused" : "resession", inDoubt: doubt };
   }
   if (isTransient(code)) {
     // A datagram may have been repeated on its way: another copy may fare better than the one refused.

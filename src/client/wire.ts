@@ -86,7 +86,8 @@ export class Wire {
     if (session === null) return body;
     if (this.#writer.bytes.length > LARGEST_KEPT_BUFFER) this.#writer = new ByteWriter();
     this.#writer.reset();
-    writeOnce(this.#writer, { session: session.id, sequence, acknowledged: session.acknowledged, open: false }, body);
+    const { id, incarnation, acknowledged } = session;
+    writeOnce(this.#writer, { session: id, incarnation, sequence, acknowledged }, body);
     return this.#writer.view();
   }
 }

@@ -3,12 +3,18 @@ import { describe, expect, test } from "vitest";
 import type { KVClient } from "../../src/client/kv_client.ts";
 import { SESSION_WINDOW } from "../../src/client/session.ts";
 import { KvError, OutcomeUnknown } from "../../src/core/errors.ts";
-import type { Once } from "../../src/core/kv/command.ts";
+import type { Once, OpenSession } from "../../src/core/kv/command.ts";
+import { decodeCommand } from "../../src/core/kv/command_codec.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
+import { encodeResult } from "../../src/core/kv/result_codec.ts";
 import { FakeNetwork } from "../support/fake_network.ts";
 
 function onces(network: FakeNetwork): Once[] {
   return network.commands("once") as Once[];
+}
+
+function sessionOf({ session, incarnation }: Once): Pick<Once, "session" | "incarnation"> {
+  return { session, incarnation };
 }
 
 /** Increments one key many times; returns how many were acknowledged and how many are unknown. */
@@ -143,6 +149,70 @@ describe("writes", () => {
     expect(await network.until(client.increment("n"))).toBe(1n);
   });
 
+  test("stay unknown when a late copy of the opening has opened the forgotten session again", async () => {
+    const network = new FakeNetwork();
+    const client = network.client();
+    await network.until(client.increment("n"));
+    const opening = network.commands("openSession")[0] as OpenSession;
+    let once = 0;
+    network.fate = (command) => {
+      if (command.type !== "once" || once++ > 0) return "serve";
+      // The write is executed and its answer lost; then the session is forgotten, and the late copy comes.
+      network.clock.after(1, () => {
+        network.store.execute({ type: "closeSession", session: opening.session }, 0);
+        network.store.execute(opening, 0);
+        network.breakAll();
+      });
+      return "mute";
+    };
+    const unknown = client.increment("n");
+    const error = await network.failure(unknown);
+    expect(error).toBeInstanceOf(OutcomeUnknown);
+    expect(error.cause).toMatchObject({ code: "SESSION_UNKNOWN" });
+    expect(once).toBe(2);
+    expect(total(network)).toBe(2);
+    expect(await network.until(client.increment("n"))).toBe(3n);
+    const [first, ...others] = onces(network);
+    expect(onces(network).map(({ sequence }) => sequence)).toEqual([1, 2, 2, 1]);
+    for (const other of others.slice(0, 2)) expect(other).toMatchObject(sessionOf(first!));
+    expect(others[2]!.session).not.toBe(first!.session);
+  });
+
+  test("are of the incarnation that the answer to the opening named, also when the session is gone by then", async () => {
+    const network = new FakeNetwork();
+    const client = network.client();
+    let opened = 0;
+    network.fate = (command) => {
+      if (command.type !== "openSession") return "serve";
+      // After the first opening is executed, and before its answer is there, the session is opened anew.
+      if (opened++ === 0) {
+        network.clock.defer(() => {
+          network.store.execute({ type: "closeSession", session: command.session }, 0);
+          network.store.execute(command, 0);
+        });
+      }
+      return "serve";
+    };
+    expect(await network.until(client.increment("n"))).toBe(1n);
+    expect(onces(network).map(({ incarnation }) => incarnation)).toEqual([1, 3]);
+    expect(new Set(onces(network).map(({ session }) => session)).size).toBe(2);
+  });
+
+  test("wait for an opening that names an incarnation", async () => {
+    for (const answer of [{ type: "done", revision: 0 }, { type: "session", revision: 0, incarnation: 0 }] as const) {
+      const network = new FakeNetwork();
+      const client = network.client();
+      const apply = network.store.apply.bind(network.store);
+      let wrong = 0;
+      network.store.apply = (bytes, time) => {
+        const isWrong = decodeCommand(bytes).type === "openSession" && wrong++ < 3;
+        return isWrong ? encodeResult(answer) : apply(bytes, time);
+      };
+      expect(await network.until(client.increment("n"))).toBe(1n);
+      expect(network.commands("openSession")).toHaveLength(4);
+    }
+  });
+
   test("are tried again when the server knows no outcome, and get the one true result", async () => {
     const network = new FakeNetwork();
     const client = network.client();
@@ -221,6 +291,23 @@ describe("increments over datagrams", () => {
     };
     expect(await network.failure(client.increment("n"))).toBeInstanceOf(OutcomeUnknown);
     expect(copies).toBe(2);
+  });
+
+  test("are unknown when the network repeats a copy and the session is forgotten before the second", async () => {
+    const network = new FakeNetwork();
+    network.reliable = false;
+    const client = network.client();
+    await network.until(client.increment("n"));
+    let copies = 0;
+    network.fate = (command) => {
+      if (command.type !== "once" || copies++ > 0) return "serve";
+      // One copy is executed, its answer lost, and the session forgotten; the other is the one that is answered.
+      network.store.execute(command, 0);
+      network.store.execute({ type: "closeSession", session: command.session }, 0);
+      return "serve";
+    };
+    expect(await network.failure(client.increment("n"))).toBeInstanceOf(OutcomeUnknown);
+    expect(total(network)).toBe(2);
   });
 
   test("resend under the same id, with growing waits", async () => {

@@ -38,6 +38,18 @@ describe("Session", () => {
     }));
   });
 
+  test("has one incarnation, which is there once it was opened", () => {
+    const session = new Session(new SeededRandom(1));
+    expect(() => session.incarnation).toThrow("not opened yet");
+    expect(() => session.opened(7)).toThrow("new");
+    session.state = "opening";
+    session.opened(7);
+    expect([session.state, session.incarnation]).toEqual(["open", 7]);
+    expect(() => session.opened(8)).toThrow("open");
+    session.state = "lost";
+    expect(() => session.opened(8)).toThrow("lost");
+  });
+
   test("has an id of its own", () => {
     const random = new SeededRandom(1);
     expect(new Session(random).id).not.toBe(new Session(random).id);
@@ -128,6 +140,7 @@ describe("the verdict on a refusal", () => {
     ["a read refused for now over datagrams", { reliable: false, write: false }, "retry", false],
     ["a write whose fate the server does not know", { code: "OUTCOME_UNKNOWN" }, "retry", true],
     ["a first copy without a session", { code: "SESSION_UNKNOWN" }, "resession", false],
+    ["a first copy without a session over datagrams", { code: "SESSION_UNKNOWN", reliable: false }, "refused", true],
     ["a later copy without a session", { code: "SESSION_UNKNOWN", inDoubt: true }, "refused", true],
     ["a stale sequence", { code: "SESSION_STALE", reply: reply(5) }, "refused", true],
     ["a reply that cannot be read", { code: "PROTOCOL_ERROR" }, "refused", true],

@@ -12,6 +12,7 @@ import type { SnapshotSink, SnapshotSource, StateMachine } from "../../src/core/
 import { type Disk, DiskError, type DiskFile } from "../../src/ports/disk.ts";
 import { type Log, LogError, type LogListener, type SnapshotWriter } from "../../src/ports/log.ts";
 import type { RunOptions, Seams } from "../../src/sim/sim.ts";
+import { lateCopies } from "../support/late_copies.ts";
 
 /** A deliberate bug. */
 export interface Mutant {
@@ -141,8 +142,28 @@ function newLike(store: KVStore): KVStore {
 
 const opensForgottenSessions = changeCommands((bytes) => {
   const command = decodeCommand(bytes);
-  return command.type === "once" ? encodeCommand({ ...command, open: true }) : bytes;
+  return command.type === "once" ? encodeCommand({ ...command, incarnation: null }) : bytes;
 });
+
+/**
+ * Does what is refused only because its session was opened again since; the store says in which incarnation it is. On
+ * a network that brings late copies of everything, because two of them must meet.
+ */
+const mistakesIncarnations: Seams = {
+  connector: (connector) => lateCopies(connector, 40),
+  machine: (store) =>
+    wrap<StateMachine>(store, {
+      apply: (bytes, time) => {
+        const bytesOfResult = store.apply(bytes, time);
+        const result = decodeResult(bytesOfResult);
+        if (result.type !== "error" || result.code !== "SESSION_UNKNOWN") return bytesOfResult;
+        const command = decodeCommand(bytes);
+        const present = /the present one is (\d+)/.exec(result.message);
+        if (command.type !== "once" || present === null) return bytesOfResult;
+        return store.apply(encodeCommand({ ...command, incarnation: Number(present[1]) }), time);
+      },
+    }),
+};
 
 const forgetsSequences = changeCommands((bytes) => {
   const command = decodeCommand(bytes);
@@ -220,6 +241,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { name: "trusts half a snapshot", pitfalls: "18", run: { seams: trustsHalfASnapshot } },
   { name: "opens a session that it has forgotten", pitfalls: "24", run: { seams: opensForgottenSessions } },
+  { name: "executes a once of an earlier incarnation", pitfalls: "24", run: { seams: mistakesIncarnations } },
   { name: "does a write again when it is sent again", pitfalls: "24", run: { seams: forgetsSequences } },
   { name: "takes a timeout for a failure", pitfalls: "25", run: { seams: { classify: () => "fail" } } },
   { name: "cuts revisions to 32 bits", pitfalls: "34", run: { seams: shortRevisions } },

@@ -1,13 +1,12 @@
 /**
- * Objects that hold one value per key: a register, a key-value store and a counter.
- *
- * A value that nobody ever saw (and that, with appends, is no beginning of anything that somebody saw) behaves
- * like every other such value: they share one state, which keeps orders apart only where somebody can tell.
+ * Objects that hold one value per key: a register, a key-value store and a counter. A state is the number of the
+ * value in a {@link ValueTable}.
  *
  * @module
  */
 import { HistoryError, type Operation, type Value } from "./history.ts";
 import { IMPOSSIBLE, type Machine, type Model, type UnknownClass } from "./model.ts";
+import { ABSENT, type Sighting, UNSEEN, ValueTable } from "./value_table.ts";
 import { canonical, show } from "./values.ts";
 
 /** What kinds of cells differ in. */
@@ -112,17 +111,10 @@ const APPEND = 7;
 const ADD = 8;
 const ADD_TO = 9;
 
-const ABSENT = 0;
-const UNSEEN = 1;
-
 class CellMachine implements Machine {
   readonly initial: number = ABSENT;
   readonly #options: CellOptions;
-  readonly #ids = new Map<string, number>();
-  /** The value of each state. */
-  readonly #values: Value[] = [];
-  /** The forms of everything that somebody may see, sorted. Null where every value is kept apart. */
-  readonly #seen: readonly string[] | null;
+  readonly #table: ValueTable;
   readonly #codes = new Map<string, number>();
   readonly #kinds: number[] = [];
   readonly #firsts: number[] = [];
@@ -131,12 +123,27 @@ class CellMachine implements Machine {
   readonly #arguments: Value[] = [];
   readonly #argumentIds = new Map<string, number>();
   readonly #transitions: Map<number, number>[] = [];
+  /**
+   * Whether all that can follow a value that nobody sees can follow every other one that is there: nothing asks
+   * for another value than a certain one, and everything can be appended to everything.
+   */
+  readonly #isUnseenLeast: boolean;
+  /** Among operations of unknown outcome: whether there is a cas, an append, an add, and one that adds less than 0. */
+  #mayCas = false;
+  #mayAppend = false;
+  #mayAdd = false;
+  #maySubtract = false;
 
   constructor(operations: readonly Operation[], options: CellOptions) {
     this.#options = options;
-    this.#values.push(options.absent, null);
-    this.#ids.set(formOf(options.absent), ABSENT);
-    this.#seen = options.numeric ? null : [...new Set(operations.flatMap((each) => this.#observed(each)))].sort();
+    this.#table = new ValueTable(
+      options.absent,
+      options.numeric ? null : operations.flatMap((each) => this.#observed(each)),
+    );
+    this.#isUnseenLeast = !options.numeric && operations.every(({ f, input }) => {
+      const kind = KINDS[f]!;
+      return kind !== "cas" && ((kind !== "append" && kind !== "write") || typeof input === "string");
+    });
   }
 
   known(operation: Operation): number | null {
@@ -178,18 +185,20 @@ class CellMachine implements Machine {
         return { code: this.#code(WRITE, this.#state(input)), standIn: null, overwrites: true };
       case "cas": {
         const code = this.#cas(CAS, input);
+        this.#mayCas = true;
         return { code, standIn: this.#code(WRITE, this.#seconds[code]!), overwrites: false };
       }
       case "delete":
         return { code: this.#code(WRITE, ABSENT), standIn: null, overwrites: true };
       case "append":
+        this.#mayAppend = true;
         return { code: this.#code(APPEND, this.#argument(input)), standIn: null, overwrites: false };
-      case "add":
-        return {
-          code: this.#code(ADD, this.#argument(input === null ? 1 : numberOf(input))),
-          standIn: null,
-          overwrites: false,
-        };
+      case "add": {
+        const amount = input === null ? 1 : numberOf(input) as number;
+        this.#mayAdd = true;
+        if (amount < 0) this.#maySubtract = true;
+        return { code: this.#code(ADD, this.#argument(amount)), standIn: null, overwrites: false };
+      }
     }
   }
 
@@ -221,31 +230,56 @@ class CellMachine implements Machine {
     }
   }
 
+  from(state: number, event: number): number {
+    return this.#table.from(state, event);
+  }
+
+  covers(state: number, other: number): boolean {
+    return state === other || (other === UNSEEN && state !== ABSENT && this.#isUnseenLeast);
+  }
+
+  mayLeadTo(state: number, code: number): boolean {
+    if (this.#mayCas) return true;
+    const kind = this.#kinds[code]!;
+    const first = this.#firsts[code]!;
+    if (kind === CAS_REFUSED || kind === DELETE_PRESENT) return true;
+    if (this.#mayAppend) {
+      if (kind === APPEND) return true;
+      return (kind === READ || kind === CAS) && this.#table.isBeginning(state, first);
+    }
+    if (!this.#mayAdd || this.#maySubtract) return this.#mayAdd;
+    // Only additions of something: the sum never becomes less.
+    const value = this.#table.value(state);
+    let wanted: Value = null;
+    if (kind === READ || kind === CAS) wanted = this.#table.value(first);
+    else if (kind === DELETE_ABSENT) wanted = this.#options.absent;
+    else if (kind === ADD_TO) {
+      const sum = this.#table.value(this.#seconds[code]!);
+      const amount = this.#arguments[first]!;
+      wanted = typeof sum === "number" ? sum - (amount as number) : sum;
+    } else return kind === ADD;
+    return typeof value === "number" && typeof wanted === "number" && value <= wanted;
+  }
+
   describe(state: number): string {
-    if (state === UNSEEN) return "a value that nobody sees";
-    return state === ABSENT && this.#options.absent === null ? "absent" : show(this.#values[state]!);
+    return state === ABSENT && this.#options.absent === null ? "absent" : this.#table.describe(state);
   }
 
   #combine(state: number, code: number): number {
     const cached = this.#transitions[code]!.get(state);
     if (cached !== undefined) return cached;
-    const value = this.#values[state]!;
     const argument = this.#arguments[this.#firsts[code]!]!;
     let next = IMPOSSIBLE;
-    if (this.#kinds[code] === APPEND) next = state === UNSEEN ? UNSEEN : this.#appended(value, argument);
-    else if (typeof value === "number") {
-      const sum = this.#state(value + (argument as number));
-      next = this.#kinds[code] === ADD || sum === this.#seconds[code] ? sum : IMPOSSIBLE;
+    if (this.#kinds[code] === APPEND) next = this.#table.appended(state, argument) ?? IMPOSSIBLE;
+    else {
+      const value = this.#table.value(state);
+      if (typeof value === "number") {
+        const sum = this.#state(value + (argument as number));
+        next = this.#kinds[code] === ADD || sum === this.#seconds[code] ? sum : IMPOSSIBLE;
+      }
     }
     this.#transitions[code]!.set(state, next);
     return next;
-  }
-
-  #appended(value: Value, argument: Value): number {
-    if (Array.isArray(value)) return this.#state([...value as readonly Value[], argument]);
-    if (typeof argument !== "string") return value === null ? this.#state([argument]) : IMPOSSIBLE;
-    if (value === null) return this.#state(argument);
-    return typeof value === "string" ? this.#state(value + argument) : IMPOSSIBLE;
   }
 
   #cas(kind: number, input: Value): number {
@@ -268,7 +302,7 @@ class CellMachine implements Machine {
   }
 
   #argument(value: Value): number {
-    const form = formOf(value);
+    const form = canonical(value);
     let id = this.#argumentIds.get(form);
     if (id === undefined) {
       id = this.#arguments.length;
@@ -279,14 +313,8 @@ class CellMachine implements Machine {
   }
 
   /** The state that holds this value. */
-  #state(given: Value): number {
-    const value = this.#normal(given);
-    const form = formOf(value);
-    const id = this.#ids.get(form);
-    if (id !== undefined) return id;
-    if (this.#seen !== null && !begins(form, this.#seen)) return UNSEEN;
-    this.#ids.set(form, this.#values.length);
-    return this.#values.push(value) - 1;
+  #state(value: Value): number {
+    return this.#table.id(this.#normal(value));
   }
 
   #normal(value: Value): Value {
@@ -294,28 +322,10 @@ class CellMachine implements Machine {
     return this.#options.numeric ? numberOf(value) : value;
   }
 
-  #observed({ f, input, output, outcome }: Operation): string[] {
+  #observed({ f, input, output, outcome, complete }: Operation): Sighting[] {
     const kind = KINDS[f]!;
-    if (kind === "read" && outcome === "ok") return [formOf(this.#normal(output))];
-    return kind === "cas" ? [formOf(this.#normal((input as readonly [Value, Value])[0]))] : [];
+    const until = outcome === "unknown" || complete === null ? Infinity : complete;
+    if (kind === "read" && outcome === "ok") return [{ value: this.#normal(output), until }];
+    return kind === "cas" ? [{ value: this.#normal((input as readonly [Value, Value])[0]), until }] : [];
   }
-}
-
-/** Equal for equal values; the form of what was appended to begins with the form of what it was before. */
-function formOf(value: Value): string {
-  if (typeof value === "string") return `s${value}`;
-  if (Array.isArray(value)) return `l${(value as readonly Value[]).map((each) => canonical(each) + ",").join("")}`;
-  return `j${canonical(value)}`;
-}
-
-/** Whether one of the sorted texts begins with this one. */
-function begins(form: string, sorted: readonly string[]): boolean {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < form) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low]?.startsWith(form) === true;
 }

@@ -1,15 +1,15 @@
 /**
- * Decides whether a history is linearizable: each part of it by a search, a quick one first, so that a part that
- * is hard to decide does not hide a violation in another, then one that can only refute, then a patient one.
+ * Decides whether a history is linearizable: each part of it with a little effort first, so that a part that is hard
+ * to decide does not hide a violation in another, then with all that the limits allow.
  *
  * @module
  */
+import { decide } from "./decide.ts";
 import { explain } from "./explain.ts";
 import type { Operation } from "./history.ts";
 import type { Model } from "./model.ts";
 import { partsOf } from "./parts.ts";
 import { problemOf } from "./problem.ts";
-import { search } from "./search.ts";
 import type { Limits, Verdict } from "./verdict.ts";
 
 /** How many configurations a part may take before the other parts have their turn. */
@@ -28,29 +28,21 @@ export function checkHistory(operations: readonly Operation[], model: Model, lim
   const overdue = (): boolean => limits.timeout_ms !== null && limits.clock.monotonic() - start_ms >= limits.timeout_ms;
   let configurations = 0;
   let open = partsOf(operations, model);
-  let limit: "time" | "memory" = "memory";
   const quick = Math.min(QUICK, limits.configurations);
-  const rounds = [
-    { configurations: quick, relaxed: false },
-    { configurations: quick, relaxed: true },
-    { configurations: limits.configurations, relaxed: false },
-  ];
-  for (const round of rounds) {
+  for (const most of quick < limits.configurations ? [quick, limits.configurations] : [quick]) {
     const undecided: typeof open = [];
     for (const part of open) {
-      const result = search(problemOf(part.operations, model), { ...round, trials: null, overdue });
+      const result = decide(problemOf(part.operations, model), { configurations: most, trials: null, overdue });
       configurations += result.configurations;
       if (result.found === "none") {
-        const violation = explain(part, model, result, !round.relaxed, overdue);
+        const violation = explain(part, model, result, overdue);
         return { verdict: "not linearizable", violation, configurations };
       }
-      if (result.found === "order" && !round.relaxed) continue;
-      undecided.push(part);
-      limit = result.found === "out of time" ? "time" : "memory";
+      if (result.found !== "order") undecided.push(part);
     }
     open = undecided;
     if (open.length === 0) return { verdict: "linearizable", configurations };
     if (overdue()) break;
   }
-  return { verdict: "undecided", limit: overdue() ? "time" : limit, configurations };
+  return { verdict: "undecided", limit: overdue() ? "time" : "memory", configurations };
 }

@@ -9,6 +9,8 @@ import type { Violation } from "./verdict.ts";
 
 /** How many steps of the longest order are shown: the last ones matter. */
 const STEPS = 8;
+/** How many operations of the conflict are shown: the last ones. */
+const CONFLICTS = 12;
 
 /** Tells how an event is named: by its line where there is a file. */
 export type NameEvent = (event: number) => string;
@@ -32,7 +34,7 @@ export function describeViolation(
   violation: Violation,
   nameEvent: NameEvent = (event) => `event ${event + 1}`,
 ): string[] {
-  const { keys, culprit, conflict, order, initial, lastEvent, minimal } = violation;
+  const { keys, culprit, conflict, order, initial, lastEvent, isShortest, isSmallest } = violation;
   const where = (operation: Operation): string =>
     `${nameEvent(operation.invoke)} to ${operation.complete === null ? "never" : nameEvent(operation.complete)}`;
   const line = (operation: Operation): string =>
@@ -40,14 +42,18 @@ export function describeViolation(
   const about = keys.length === 0 ? "" : ` of ${keys.map(show).join(", ")}`;
   const shown = order.slice(-STEPS);
   const before = order.length > shown.length ? order[order.length - shown.length - 1]!.state : initial;
+  const others = conflict.filter((each) => each !== culprit);
+  const named = others.slice(-CONFLICTS);
   return [
     `The history${about} up to ${nameEvent(lastEvent)} has no order` +
-    (minimal
+    (isShortest
       ? "; without that event it has one."
-      : " (a limit kept the explanation from being made as short as it could be)."),
+      : " (there may be a shorter part of it without: a limit was reached)."),
     "This cannot be placed:",
     line(culprit),
-    ...(conflict.length > 1 ? ["together with:", ...conflict.filter((each) => each !== culprit).map(line)] : []),
+    ...(others.length === 0 ? [] : [isSmallest ? "together with:" : "together with these, or some of them:"]),
+    ...(named.length < others.length ? [`  ${others.length - named.length} earlier operations`] : []),
+    ...named.map(line),
     `The longest order found has ${order.length} operations; ${
       shown.length < order.length ? `its last ${shown.length}, from` : "it starts from"
     } ${before}:`,

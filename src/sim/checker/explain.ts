@@ -4,39 +4,50 @@
  *
  * @module
  */
+import { decide } from "./decide.ts";
 import type { Operation } from "./history.ts";
 import type { Model } from "./model.ts";
 import type { Part } from "./parts.ts";
 import { problemOf } from "./problem.ts";
-import { search, type SearchResult } from "./search.ts";
+import type { SearchResult } from "./search.ts";
 import type { Violation } from "./verdict.ts";
 
-/** The most configurations that one of these searches may take, and the trials that one and that all may take. */
-const CONFIGURATIONS = 50_000;
-const TRIALS = 1_000_000;
-const ALL_TRIALS = 5_000_000;
+/** What one try, and all of a kind together, may take. */
+interface Budget {
+  readonly configurations: number;
+  readonly trials: number;
+  readonly allTrials: number;
+}
 
-/** Explains a search that found no order; `exact` says that it used no operation of unknown outcome twice. */
-export function explain(
-  part: Part,
-  model: Model,
-  result: SearchResult,
-  exact: boolean,
-  overdue: () => boolean,
-): Violation {
-  let spent = 0;
-  const trySearch: TrySearch = (operations) => {
-    const trials = Math.min(TRIALS, ALL_TRIALS - spent);
-    const configurations = trials > 0 ? CONFIGURATIONS : 0;
-    const outcome = search(problemOf(operations, model), { configurations, trials, relaxed: false, overdue });
-    // Laying out a problem is work as well.
-    spent += outcome.trials + 50 * operations.length;
-    return outcome;
+/** The prefix matters more than how small the conflict is. */
+const PREFIX: Budget = { configurations: 20_000, trials: 30_000_000, allTrials: 60_000_000 };
+const CONFLICT: Budget = { configurations: 1000, trials: 500_000, allTrials: 5_000_000 };
+/** What laying out an operation for a search costs, in trials. */
+const LAYOUT_TRIALS = 20;
+/** How many of the last operations are tried as the whole conflict. */
+const FEW: readonly number[] = [0, 2, 8, 32, 128, 512];
+/** How many searches may end without a verdict before the conflict is left as it is. */
+const MOST_DOUBTS = 20;
+
+/** Tries whether these have an order; null where the limits do not allow to tell. */
+type TryOrder = (operations: readonly Operation[]) => SearchResult | null;
+
+/** Explains a decision that there is no order. */
+export function explain(part: Part, model: Model, decision: SearchResult, overdue: () => boolean): Violation {
+  const within = ({ configurations, trials: most, allTrials }: Budget): TryOrder => {
+    let spent = 0;
+    return (operations) => {
+      const trials = Math.min(most, allTrials - spent);
+      if (trials <= 0 || overdue()) return null;
+      const outcome = decide(problemOf(operations, model), { configurations, trials, overdue });
+      spent += outcome.trials + LAYOUT_TRIALS * operations.length;
+      return outcome.found === "order" || outcome.found === "none" ? outcome : null;
+    };
   };
-  const prefix = shortestPrefix(part.operations, result, trySearch);
+  const prefix = shortestPrefix(part.operations, decision, within(PREFIX));
   const operations = truncated(part.operations, prefix.lastEvent);
   const culprit = operations.find(({ complete }) => complete === prefix.lastEvent)!;
-  const core = smallestConflict(operations, culprit, trySearch);
+  const core = smallestConflict(operations, culprit, within(CONFLICT));
   return {
     keys: part.keys,
     lastEvent: prefix.lastEvent,
@@ -45,11 +56,10 @@ export function explain(
     conflict: core.conflict,
     order: prefix.result.order,
     initial: describeInitial(operations, model),
-    minimal: exact && prefix.proved && core.proved,
+    isShortest: prefix.proved,
+    isSmallest: core.proved,
   };
 }
-
-type TrySearch = (operations: readonly Operation[]) => SearchResult;
 
 function describeInitial(operations: readonly Operation[], model: Model): string {
   const machine = model.machine(operations);
@@ -68,78 +78,66 @@ function unended(operation: Operation): Operation {
 }
 
 /**
- * No order passes the return of the blocked operation, and every earlier prefix has one. That prefix itself may
- * have one all the same, while what is known only later about operations under way does not count.
+ * Every prefix up to the return before the blocked operation's has an order. That up to its return may have one all
+ * the same, while what is known only later about operations under way does not count.
  */
 function shortestPrefix(
   operations: readonly Operation[],
-  result: SearchResult,
-  trySearch: TrySearch,
+  decision: SearchResult,
+  tryOrder: TryOrder,
 ): { readonly lastEvent: number; readonly result: SearchResult; readonly proved: boolean } {
   const ends = operations.filter(({ outcome }) => outcome !== "unknown").map(({ complete }) => complete!)
     .sort((a, b) => a - b);
   let proved = true;
-  const failure = (at: number): SearchResult | null => {
-    const outcome = trySearch(truncated(operations, ends[at]!));
-    if (outcome.found !== "none" && outcome.found !== "order") proved = false;
-    return outcome.found === "none" ? outcome : null;
-  };
-  let low = ends.indexOf(result.blocked!.complete!);
+  let low = ends.indexOf(decision.blocked!.complete!);
   let high = ends.length - 1;
-  let found = result;
-  for (let stride = 1; low < high; stride *= 2) {
-    const at = Math.min(low + stride - 1, high);
-    const failed = failure(at);
-    if (failed !== null) {
-      high = at;
-      found = failed;
-      break;
-    }
-    low = at + 1;
-  }
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const failed = failure(middle);
-    if (failed === null) low = middle + 1;
+  let result = decision;
+  /** Halves what is left at this place. */
+  const look = (at: number): boolean => {
+    const outcome = tryOrder(truncated(operations, ends[at]!));
+    if (outcome === null) proved = false;
+    if (outcome?.found !== "none") low = at + 1;
     else {
-      high = middle;
-      found = failed;
+      high = at;
+      result = outcome;
     }
-  }
-  return { lastEvent: ends[high]!, result: found, proved };
+    return outcome?.found === "none";
+  };
+  for (let stride = 1; low < high; stride *= 2) if (look(Math.min(low + stride, high) - 1)) break;
+  while (low < high) look((low + high) >>> 1);
+  return { lastEvent: ends[high]!, result, proved };
 }
 
 /**
- * Forgets the outcomes of as many operations as possible, in ever smaller groups (as delta debugging does), while
- * there is still no order. The culprit stays: without its outcome there is an order.
+ * Forgets the outcomes of as many operations as possible while there is still no order: first of all but the last few,
+ * then in ever smaller groups, the oldest first, as delta debugging does. The culprit stays: without its outcome there
+ * is an order.
  */
 function smallestConflict(
   operations: readonly Operation[],
   culprit: Operation,
-  trySearch: TrySearch,
+  tryOrder: TryOrder,
 ): { readonly conflict: readonly Operation[]; readonly proved: boolean } {
-  let proved = true;
-  const forgotten = new Set<Operation>();
-  const fails = (without: readonly Operation[]): boolean => {
-    const left = new Set(without);
-    const outcome = trySearch(
-      operations.map((each) => forgotten.has(each) || left.has(each) ? unended(each) : each),
-    );
-    if (outcome.found !== "none" && outcome.found !== "order") proved = false;
-    return outcome.found === "none";
+  const all = operations.filter((each) => each !== culprit && each.outcome !== "unknown")
+    .sort((a, b) => a.complete! - b.complete!);
+  const attempt = (kept: readonly Operation[]): SearchResult["found"] | undefined => {
+    const known = new Set(kept).add(culprit);
+    return tryOrder(operations.map((each) => known.has(each) ? each : unended(each)))?.found;
   };
-  let kept = operations.filter((each) => each !== culprit && each.outcome !== "unknown");
+  const few = FEW.find((count) => count < all.length && attempt(all.slice(all.length - count)) === "none");
+  let kept = few === undefined ? all : all.slice(all.length - few);
+  let doubts = 0;
   for (let size = Math.max(1, kept.length >>> 1);; size = Math.max(1, size >>> 1)) {
-    let shrunk = false;
+    const before = kept.length;
+    doubts = size === 1 ? 0 : doubts;
     for (let at = 0; at < kept.length;) {
-      const group = kept.slice(at, at + size);
-      if (fails(group)) {
-        for (const each of group) forgotten.add(each);
-        kept = [...kept.slice(0, at), ...kept.slice(at + size)];
-        shrunk = true;
-      } else at += size;
+      const without = [...kept.slice(0, at), ...kept.slice(at + size)];
+      const found = attempt(without);
+      if (found === "none") kept = without;
+      else at += size;
+      if (found === undefined && ++doubts === MOST_DOUBTS) break;
     }
-    if (size === 1 && !shrunk) break;
+    if (doubts === MOST_DOUBTS || (size === 1 && kept.length === before)) break;
   }
-  return { conflict: [...kept, culprit].sort((a, b) => a.invoke - b.invoke), proved };
+  return { conflict: [...kept, culprit].sort((a, b) => a.invoke - b.invoke), proved: doubts === 0 };
 }

@@ -17,6 +17,7 @@ export type EventType = "invoke" | "ok" | "fail" | "info";
 export interface HistoryEvent {
   /** The client, which does one thing at a time. */
   readonly process: number;
+  /** Whether it starts an operation, or how it ends one. */
   readonly type: EventType;
   /** The operation: `get`, `put`, `delete`, `cas`, `append`, `read`, `write`, `add`, `txn`, … */
   readonly f: string;
@@ -33,8 +34,11 @@ export type Outcome = "ok" | "fail" | "unknown";
 
 /** An operation: an `invoke` and what ended it. */
 export interface Operation {
+  /** The client. */
   readonly process: number;
+  /** What it did. */
   readonly f: string;
+  /** To what, null in a history without keys and for transactions. */
   readonly key: string | null;
   /** The value of the `invoke`. */
   readonly input: Value;
@@ -44,6 +48,7 @@ export interface Operation {
   readonly invoke: number;
   /** The index of the event that ended it, null when none did. An `info` tells nothing about when it took effect. */
   readonly complete: number | null;
+  /** How it ended: unknown also when it has not. */
   readonly outcome: Outcome;
   /** The time of the `invoke` in nanoseconds. */
   readonly invoke_ns: number;
@@ -53,10 +58,12 @@ export interface Operation {
 
 /** A history that contradicts itself, or holds what the model does not know. */
 export class HistoryError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "HistoryError";
   /** The index of the event at fault. */
   readonly event: number;
 
+  /** An error in an event, counted from 0. */
   constructor(event: number, message: string) {
     super(message);
     this.event = event;

@@ -7,7 +7,7 @@
 import type { Operation } from "./history.ts";
 
 /** The answer of {@link Machine.step} when the operation cannot have had its outcome in that state. */
-export const IMPOSSIBLE = -1;
+export const IMPOSSIBLE: number = -1;
 
 /** An operation of unknown outcome, as a {@link Machine} takes it. */
 export interface UnknownClass {
@@ -34,12 +34,22 @@ export interface Machine {
   observes(code: number): boolean;
   /** The state after the operation of this code, or {@link IMPOSSIBLE}. */
   step(state: number, code: number): number;
+  /** The state for operations that end with this event or later: what they cannot tell apart is one. */
+  from(state: number, event: number): number;
+  /** Whether all that can follow the other state can follow this one. False where that is not known. */
+  covers(state: number, other: number): boolean;
+  /**
+   * Whether operations of unknown outcome that depend on the state before may lead from this state to one in which
+   * the operation of this code is possible, or has another effect. True where that is not known.
+   */
+  mayLeadTo(state: number, code: number): boolean;
   /** The state, for people. */
   describe(state: number): string;
 }
 
 /** A kind of object. */
 export interface Model {
+  /** For people. */
   readonly name: string;
   /**
    * The keys that an operation touches. Operations without a common key (also by way of others) are checked apart.

@@ -23,10 +23,13 @@ export interface SearchLimits {
   /** The most trials of an operation in a state, null for no limit. Unlike the time this always ends a search alike. */
   readonly trials: number | null;
   /**
-   * Whether operations of unknown outcome may take effect any number of times. That is quick, and where there is no
-   * order even so, there is none; an order that is found proves nothing.
+   * Up to this return (counted in their order) operations of unknown outcome may take effect any number of times;
+   * from then on once, as if none had been used before. 0 is the truth. With more the search is quicker, and where
+   * there is no order even so, there is none; an order that is found proves nothing.
    */
-  readonly relaxed: boolean;
+  readonly strictFrom: number;
+  /** How many returns are to be passed; without it all. Only in sweeps. */
+  readonly end?: number;
   /** Whether the time is over; asked now and then. */
   readonly overdue: () => boolean;
 }
@@ -40,6 +43,8 @@ export interface SearchResult {
   readonly order: readonly OrderStep[];
   /** The operation whose return no order passes, null when there is an order. */
   readonly blocked: Operation | null;
+  /** How many returns were passed at most. */
+  readonly passed: number;
 }
 
 /** How many trials are made between looks at the limits. */
@@ -63,8 +68,10 @@ class Search {
   readonly #usagesBefore: number[] = [];
   readonly #passedBefore: number[] = [];
   readonly #forced: boolean[] = [];
-  /** The classes whose effect depends on the state before. */
-  readonly #depending: readonly number[];
+  /** By class, how many of its operations are used. */
+  readonly #used: Int32Array;
+  /** By state, the classes whose effect depends on the state before and that change this one. */
+  readonly #depending: (readonly number[])[] = [];
   #state: number;
   #usage: number;
   #farthest = 0;
@@ -81,7 +88,7 @@ class Search {
     this.#list = new PendingList(problem);
     this.#usages = new Usages(problem.standIns);
     this.#seen = new Configurations(this.#usages);
-    this.#depending = [...problem.optional.keys()].filter((at) => !problem.optional[at]!.overwrites);
+    this.#used = new Int32Array(problem.optional.length);
     this.#state = problem.machine.initial;
     this.#usage = this.#usages.none;
   }
@@ -93,10 +100,10 @@ class Search {
     let next = -1;
     let look = TRIALS_PER_LOOK;
     for (;; this.#trials++) {
-      if (this.#trials >= look) {
-        look = this.#trials + TRIALS_PER_LOOK;
+      if (this.#spent() >= look) {
+        look = this.#spent() + TRIALS_PER_LOOK;
         const { trials, overdue } = this.#limits;
-        if (overdue() || (trials !== null && this.#trials >= trials)) return this.#result("out of time");
+        if ((trials !== null && this.#spent() >= trials) || overdue()) return this.#result("out of time");
       }
       if (fresh) {
         this.#placeObservers();
@@ -131,6 +138,10 @@ class Search {
     }
   }
 
+  #spent(): number {
+    return this.#trials + this.#usages.comparisons;
+  }
+
   /** Places what is possible now and only observes. */
   #placeObservers(): void {
     const { machine, codes, observers } = this.#problem;
@@ -145,31 +156,46 @@ class Search {
 
   /** The state after the next operation of a class, or impossible where that would be of no use. */
   #enabling(at: number): number {
+    if (!this.#isAvailable(at, 0)) return IMPOSSIBLE;
     const { machine, codes, optional } = this.#problem;
-    const { code } = optional[at]!;
-    const state = machine.step(this.#state, code);
-    if (state === IMPOSSIBLE || state === this.#state || !this.#available(at, 0)) return IMPOSSIBLE;
+    const state = machine.step(this.#state, optional[at]!.code);
+    if (state === IMPOSSIBLE || state === this.#state) return IMPOSSIBLE;
+    let mayLead = false;
     for (let each = this.#list.first; each >= 0; each = this.#list.after(each)) {
       this.#trials++;
-      const then = machine.step(state, codes[each]!);
-      if (then !== IMPOSSIBLE && then !== machine.step(this.#state, codes[each]!)) return state;
+      const code = codes[each]!;
+      const then = machine.step(state, code);
+      const without = machine.step(this.#state, code);
+      if (then !== IMPOSSIBLE && (without === IMPOSSIBLE || !machine.covers(without, then))) return state;
+      mayLead ||= machine.mayLeadTo(state, code);
     }
-    for (const other of this.#depending) {
+    if (!mayLead) return IMPOSSIBLE;
+    for (const other of this.#dependingIn(state)) {
       this.#trials++;
-      const then = machine.step(state, optional[other]!.code);
-      if (then === IMPOSSIBLE || then === state || then === machine.step(this.#state, optional[other]!.code)) continue;
-      if (this.#available(other, other === at ? 1 : 0)) return state;
+      if (this.#isAvailable(other, other === at ? 1 : 0)) return state;
     }
     return IMPOSSIBLE;
   }
 
+  #dependingIn(state: number): readonly number[] {
+    return this.#depending[state] ??= [...this.#problem.optional.keys()].filter((at) => {
+      const { code, overwrites } = this.#problem.optional[at]!;
+      if (overwrites) return false;
+      this.#trials++;
+      const then = this.#problem.machine.step(state, code);
+      return then !== IMPOSSIBLE && then !== state;
+    });
+  }
+
   /** Whether an operation of the class, not counting a few more than are used, is invoked before the first return. */
-  #available(at: number, more: number): boolean {
-    const operation = this.#problem.optional[at]!.operations[
-      this.#limits.relaxed ? 0 : this.#usages.count(this.#usage, at) + more
-    ];
+  #isAvailable(at: number, more: number): boolean {
+    const operation = this.#problem.optional[at]!.operations[this.#isStrict() ? this.#used[at]! + more : 0];
     if (operation === undefined) return false;
     return operation.invoke < this.#problem.required[this.#problem.returns[this.#list.passed]!]!.complete!;
+  }
+
+  #isStrict(): boolean {
+    return this.#list.passed >= this.#limits.strictFrom;
   }
 
   #place(item: number, state: number, forced: boolean): void {
@@ -180,7 +206,11 @@ class Search {
     this.#forced.push(forced);
     this.#state = state;
     if (item >= 0) this.#list.lift(item);
-    else if (!this.#limits.relaxed) this.#usage = this.#usages.with(this.#usage, -1 - item);
+    else if (this.#isStrict()) {
+      this.#usage = this.#usages.with(this.#usage, -1 - item);
+      this.#trials += this.#usages.pairs(this.#usage).length;
+      this.#used[-1 - item]!++;
+    }
   }
 
   /** Takes back the last placement that was a choice. Null when there is none. */
@@ -190,9 +220,11 @@ class Search {
       const item = this.#items.pop();
       if (item === undefined) return null;
       this.#state = this.#states.pop()!;
-      this.#usage = this.#usagesBefore.pop()!;
+      const usage = this.#usagesBefore.pop()!;
       const passed = this.#passedBefore.pop()!;
       if (item >= 0) this.#list.unlift(item, passed);
+      else if (usage !== this.#usage) this.#used[-1 - item]!--;
+      this.#usage = usage;
       this.#bestShared = Math.min(this.#bestShared, this.#items.length);
       if (!this.#forced.pop()!) return item;
     }
@@ -214,16 +246,27 @@ class Search {
 
   #result(found: SearchResult["found"]): SearchResult {
     this.#remember();
-    const { machine, required, optional, returns } = this.#problem;
-    const used = new Map<number, number>();
-    const order = this.#best.map((item, i): OrderStep => {
-      const state = machine.describe(this.#bestStates[i]!);
-      if (item >= 0) return { operation: required[item]!, state };
-      const at = used.get(item) ?? 0;
-      used.set(item, at + 1);
-      return { operation: optional[-1 - item]!.operations[this.#limits.relaxed ? 0 : at]!, state };
-    });
+    const { required, returns } = this.#problem;
+    const order = orderOf(this.#problem, this.#best, this.#bestStates);
     const blocked = found === "order" ? null : required[returns[this.#farthest]!]!;
-    return { found, configurations: this.#seen.size, trials: this.#trials, order, blocked };
+    return { found, configurations: this.#seen.size, trials: this.#spent(), order, blocked, passed: this.#farthest };
   }
+}
+
+/** Items (indices into `required`, or complements of indices into `optional`) and the states after them, as steps. */
+export function orderOf(
+  { machine, required, optional }: Problem,
+  items: readonly number[],
+  states: readonly number[],
+): OrderStep[] {
+  const used = new Map<number, number>();
+  return items.map((item, i): OrderStep => {
+    const state = machine.describe(states[i]!);
+    if (item >= 0) return { operation: required[item]!, state };
+    const at = used.get(item) ?? 0;
+    used.set(item, at + 1);
+    // Where one may be used again and again, there may be fewer than were used.
+    const { operations } = optional[-1 - item]!;
+    return { operation: operations[Math.min(at, operations.length - 1)]!, state };
+  });
 }

@@ -9,6 +9,7 @@
  */
 import { HistoryError, type Operation, type Value } from "./history.ts";
 import { IMPOSSIBLE, type Machine, type Model, type UnknownClass } from "./model.ts";
+import { ABSENT, type Sighting, UNSEEN, ValueTable } from "./value_table.ts";
 import { canonical, show } from "./values.ts";
 
 type StepName = "r" | "w" | "append" | "add" | "is" | "not";
@@ -25,7 +26,7 @@ export const TRANSACTIONS: Model = {
       ...(operation.outcome === "ok" ? resultOf(operation) ?? [] : []).map(([, key]) => key),
     ]),
   ],
-  machine: () => new TransactionMachine(),
+  machine: (operations) => new TransactionMachine(operations),
 };
 
 /** What an operation asks for, as steps. */
@@ -34,7 +35,7 @@ function stepsOf(operation: Operation): readonly Step[] {
   const key = operation.key ?? "";
   switch (f) {
     case "txn":
-      return listed(input, invoke);
+      return stepList(input, invoke);
     case "read":
     case "get":
       return [["r", key, null]];
@@ -46,7 +47,7 @@ function stepsOf(operation: Operation): readonly Step[] {
     case "append":
       return [["append", key, input]];
     case "add":
-      return listed([["add", key, input ?? 1]], invoke);
+      return stepList([["add", key, input ?? 1]], invoke);
     case "cas": {
       const [old, next] = Array.isArray(input) && input.length === 2 ? input as readonly Value[] : [];
       if (old === undefined || next === undefined) {
@@ -67,7 +68,7 @@ function resultOf(operation: Operation): readonly Step[] | null {
   const { f, output, complete } = operation;
   switch (f) {
     case "txn":
-      return output === null ? null : listed(output, complete!);
+      return output === null ? null : stepList(output, complete!);
     case "read":
     case "get":
       return [["r", operation.key ?? "", output]];
@@ -78,7 +79,7 @@ function resultOf(operation: Operation): readonly Step[] | null {
   }
 }
 
-function listed(value: Value, event: number): readonly Step[] {
+function stepList(value: Value, event: number): readonly Step[] {
   if (!Array.isArray(value)) throw new HistoryError(event, `a txn is a list of operations, not ${show(value)}`);
   for (const step of value as readonly Value[]) {
     const good = Array.isArray(step) && step.length === 3 && typeof step[0] === "string" && NAMES.has(step[0]) &&
@@ -94,14 +95,53 @@ function listed(value: Value, event: number): readonly Step[] {
   return (value as unknown as Step[]).map(([name, key, each]) => [name, String(key), each]);
 }
 
+/** A step with its value as a number of its key's table. Of an append and an add `argument` is the value. */
+interface CompiledStep {
+  readonly name: StepName;
+  /** The place of the key's value in a state. */
+  readonly at: number;
+  readonly value: number;
+  readonly argument: Value;
+}
+
+interface Program {
+  readonly steps: readonly CompiledStep[];
+  /** Whether what it read is not told. */
+  readonly blind: boolean;
+}
+
+/** A state is a list of numbers of values, one for each key; states are known by numbers themselves. */
 class TransactionMachine implements Machine {
   readonly initial: number = 0;
-  /** Each state: the values by key, absent ones left out. */
-  readonly #states: ReadonlyMap<string, Value>[] = [new Map()];
-  readonly #numbers = new Map<string, number>([["", 0]]);
-  readonly #programs: { readonly steps: readonly Step[]; readonly blind: boolean }[] = [];
+  readonly #keys: readonly string[];
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #tables: readonly ValueTable[];
+  readonly #states: (readonly number[])[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #programs: Program[] = [];
   readonly #codes = new Map<string, number>();
   readonly #transitions: Map<number, number>[] = [];
+  /** Whether all operations of unknown outcome append, so that what is there stays there. */
+  #onlyAppends = true;
+
+  constructor(operations: readonly Operation[]) {
+    const listed = operations.map((each) => ({
+      steps: [...stepsOf(each), ...each.outcome === "ok" ? resultOf(each) ?? [] : []],
+      until: each.outcome === "unknown" || each.complete === null ? Infinity : each.complete,
+    }));
+    this.#keys = [...new Set(listed.flatMap(({ steps }) => steps.map(([, key]) => key)))].sort();
+    this.#places = new Map(this.#keys.map((key, at) => [key, at]));
+    const seen = this.#keys.map((): Sighting[] => []);
+    const added = new Set<string>();
+    for (const { steps, until } of listed) {
+      for (const [name, key, value] of steps) {
+        if (name === "add") added.add(key);
+        else if (name === "r" || name === "is" || name === "not") seen[this.#places.get(key)!]!.push({ value, until });
+      }
+    }
+    this.#tables = this.#keys.map((key, at) => new ValueTable(null, added.has(key) ? null : seen[at]!));
+    this.#number(this.#keys.map(() => ABSENT));
+  }
 
   known(operation: Operation): number | null {
     if (operation.outcome === "fail") return null;
@@ -114,11 +154,12 @@ class TransactionMachine implements Machine {
   unknown(operation: Operation): UnknownClass | null {
     const steps = stepsOf(operation).filter(([name]) => name !== "r");
     if (steps.every(([name]) => name === "is" || name === "not")) return null;
+    if (steps.some(([name]) => name !== "append")) this.#onlyAppends = false;
     return { code: this.#code(steps, true), standIn: null, overwrites: false };
   }
 
   observes(code: number): boolean {
-    return this.#programs[code]!.steps.every(([name]) => name === "r" || name === "is" || name === "not");
+    return this.#programs[code]!.steps.every(({ name }) => name === "r" || name === "is" || name === "not");
   }
 
   step(state: number, code: number): number {
@@ -131,66 +172,98 @@ class TransactionMachine implements Machine {
     return next;
   }
 
-  describe(state: number): string {
-    const entries = sorted(this.#states[state]!);
-    return entries.length === 0 ? "empty" : entries.map(([key, value]) => `${show(key)} = ${show(value)}`).join(", ");
+  from(state: number, event: number): number {
+    const values = this.#states[state]!;
+    const left = values.map((id, at) => this.#tables[at]!.from(id, event));
+    return left.some((id, at) => id !== values[at]) ? this.#number(left) : state;
   }
 
-  #run(before: ReadonlyMap<string, Value>, { steps, blind }: { steps: readonly Step[]; blind: boolean }): number {
-    const after = new Map(before);
-    for (const [name, key, value] of steps) {
-      const present = after.get(key) ?? null;
-      const next = apply(name, present, value, blind);
-      if (next === undefined) return IMPOSSIBLE;
-      if (next === null) after.delete(key);
-      else after.set(key, next);
+  covers(state: number, other: number): boolean {
+    return state === other;
+  }
+
+  mayLeadTo(state: number, code: number): boolean {
+    const { steps, blind } = this.#programs[code]!;
+    if (!this.#onlyAppends || blind) return true;
+    const values = this.#states[state]!;
+    const written = new Set<number>();
+    return steps.every(({ name, at, value }) => {
+      if (name !== "r" && name !== "is") written.add(at);
+      return written.has(at) || name === "not" || this.#tables[at]!.isBeginning(values[at]!, value);
+    });
+  }
+
+  describe(state: number): string {
+    const entries = this.#states[state]!.flatMap((id, at) =>
+      id === ABSENT ? [] : [`${show(this.#keys[at]!)} = ${this.#tables[at]!.describe(id)}`]
+    );
+    return entries.length === 0 ? "empty" : entries.join(", ");
+  }
+
+  #run(before: readonly number[], { steps, blind }: Program): number {
+    const after = [...before];
+    for (const step of steps) {
+      const next = apply(step, after[step.at]!, blind, this.#tables[step.at]!);
+      if (next === null) return IMPOSSIBLE;
+      after[step.at] = next;
     }
-    const name = sorted(after).map(([key, value]) => `${JSON.stringify(key)}:${canonical(value)}`).join(",");
+    return this.#number(after);
+  }
+
+  #number(values: readonly number[]): number {
+    const name = values.join(",");
     let number = this.#numbers.get(name);
     if (number === undefined) {
-      number = this.#states.length;
+      number = this.#states.push(values) - 1;
       this.#numbers.set(name, number);
-      this.#states.push(after);
     }
     return number;
   }
 
-  #code(steps: readonly Step[], blind: boolean): number {
-    const name = `${blind ? "?" : ""}${canonical(steps)}`;
+  #code(given: readonly Step[], blind: boolean): number {
+    const steps = given.map(([name, key, value]): CompiledStep => {
+      const at = this.#places.get(key)!;
+      const isArgument = name === "append" || name === "add";
+      return {
+        name,
+        at,
+        value: isArgument ? UNSEEN : this.#tables[at]!.id(value),
+        argument: isArgument ? value : null,
+      };
+    });
+    const name = (blind ? "?" : "") +
+      steps.map((step) => `${step.name} ${step.at} ${step.value} ${canonical(step.argument)}`).join(";");
     let code = this.#codes.get(name);
     if (code === undefined) {
-      code = this.#programs.length;
+      code = this.#programs.push({ steps, blind }) - 1;
       this.#codes.set(name, code);
-      this.#programs.push({ steps, blind });
       this.#transitions.push(new Map());
     }
     return code;
   }
 }
 
-/** The value after a step, undefined when it cannot have gone so. `blind`: what was read is not told. */
-function apply(name: StepName, present: Value, value: Value, blind: boolean): Value | undefined {
+/** The value after a step, null when it cannot have gone so. `blind`: what was read is not told. */
+function apply(
+  { name, value, argument }: CompiledStep,
+  present: number,
+  blind: boolean,
+  table: ValueTable,
+): number | null {
   switch (name) {
     case "r":
-      return blind || canonical(present) === canonical(value) ? present : undefined;
+      return blind || present === value ? present : null;
     case "w":
       return value;
     case "is":
-      return canonical(present) === canonical(value) ? present : undefined;
+      return present === value ? present : null;
     case "not":
-      return canonical(present) === canonical(value) ? undefined : present;
+      return present === value ? null : present;
     case "add": {
-      const sum = (present ?? 0) as number + (value as number);
-      return Number.isSafeInteger(sum) ? sum : undefined;
+      const sum = (table.value(present) ?? 0) as number + (argument as number);
+      return Number.isSafeInteger(sum) ? table.id(sum) : null;
     }
     case "append":
-      if (Array.isArray(present)) return [...present as readonly Value[], value];
-      if (typeof value !== "string") return present === null ? [value] : undefined;
-      if (present === null) return value;
-      return typeof present === "string" ? present + value : undefined;
+      return table.appended(present, argument);
   }
-}
-
-function sorted(state: ReadonlyMap<string, Value>): [string, Value][] {
-  return [...state].sort(([a], [b]) => a < b ? -1 : 1);
 }

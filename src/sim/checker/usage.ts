@@ -17,8 +17,13 @@ export class Usages {
   readonly #standIns: readonly number[];
   /** Pairs of class and count, ascending by class, without zero counts. */
   readonly #sets: Uint32Array[] = [new Uint32Array(0)];
+  /** Of each set, how many it has of all classes together. */
+  readonly #totals: number[] = [0];
+  /** Of each set a bit for every class it has; a class has the bit of what can stand in for it. */
+  readonly #bits: number[] = [0];
   readonly #numbers = new Map<string, number>([["", 0]]);
   readonly #successors = new Map<number, number>();
+  #comparisons = 0;
   /** Scratch: by class, how much of it is lacking. */
   readonly #lack: Int32Array;
 
@@ -27,11 +32,19 @@ export class Usages {
     this.#lack = new Int32Array(standIns.length);
   }
 
-  /** How many of a class are used. */
-  count(usage: number, of: number): number {
-    const pairs = this.#sets[usage]!;
-    for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === of) return pairs[i + 1]!;
-    return 0;
+  /** How many sets were compared, which may be most of the work of a search. */
+  get comparisons(): number {
+    return this.#comparisons;
+  }
+
+  /** How many are used of all classes together. */
+  total(usage: number): number {
+    return this.#totals[usage]!;
+  }
+
+  /** How many are used of each class that is used: pairs of class and count, ascending by class. */
+  pairs(usage: number): Uint32Array {
+    return this.#sets[usage]!;
   }
 
   /** The set with one more of a class. */
@@ -39,7 +52,7 @@ export class Usages {
     const name = usage * this.#standIns.length + of;
     let next = this.#successors.get(name);
     if (next === undefined) {
-      next = this.#intern(this.#sets[usage]!, of);
+      next = this.#intern(usage, of);
       this.#successors.set(name, next);
     }
     return next;
@@ -48,6 +61,8 @@ export class Usages {
   /** Whether an order with `mine` can go on in every way in which one with `other` can. */
   dominates(mine: number, other: number): boolean {
     if (mine === other || mine === this.none) return true;
+    if (this.#totals[mine]! > this.#totals[other]! || (this.#bits[mine]! & ~this.#bits[other]!) !== 0) return false;
+    this.#comparisons++;
     const lack = this.#lack;
     const [a, b] = [this.#sets[mine]!, this.#sets[other]!];
     for (let i = 0; i < a.length; i += 2) lack[a[i]!] = a[i + 1]!;
@@ -76,8 +91,8 @@ export class Usages {
     return good;
   }
 
-  #intern(pairs: Uint32Array, of: number): number {
-    const list = [...pairs];
+  #intern(usage: number, of: number): number {
+    const list = [...this.#sets[usage]!];
     let at = 0;
     while (at < list.length && list[at]! < of) at += 2;
     if (list[at] === of) list[at + 1]!++;
@@ -88,6 +103,9 @@ export class Usages {
       number = this.#sets.length;
       this.#numbers.set(name, number);
       this.#sets.push(Uint32Array.from(list));
+      this.#totals.push(this.#totals[usage]! + 1);
+      const standIn = this.#standIns[of]!;
+      this.#bits.push(this.#bits[usage]! | (1 << ((standIn >= 0 ? standIn : of) % 32)));
     }
     return number;
   }

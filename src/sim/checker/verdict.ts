@@ -17,6 +17,7 @@ export interface Limits {
 
 /** A step of an order: an operation, and what the object was afterwards. */
 export interface OrderStep {
+  /** What was done. */
   readonly operation: Operation;
   /** The state after it, for people. */
   readonly state: string;
@@ -41,8 +42,10 @@ export interface Violation {
   readonly order: readonly OrderStep[];
   /** The state before the first step. */
   readonly initial: string;
-  /** Whether `lastEvent` is proved to be the first possible one, and `conflict` to be minimal, within the limits. */
-  readonly minimal: boolean;
+  /** Whether `lastEvent` is proved to be the first possible one; a limit may keep that from being found out. */
+  readonly isShortest: boolean;
+  /** Whether each operation of `conflict` is proved to be needed there. */
+  readonly isSmallest: boolean;
 }
 
 /** What a check comes to. */

@@ -1,5 +1,5 @@
 /**
- * The standalone server as runs use it: small sizes, so that segments, snapshots and evictions happen in a short run;
+ * Servers as runs use them: small sizes, so that segments, snapshots and evictions happen in a short run;
  * watched from inside; and with seams where a mutant, a deliberate bug, can be put in.
  *
  * @module
@@ -8,13 +8,14 @@ import type { KvError } from "../../core/errors.ts";
 import { KVStore } from "../../core/kv/kv_store.ts";
 import type { Limits } from "../../core/kv/limits.ts";
 import type { Completion, Replication, ReplicationStatus, StateMachine } from "../../core/replication.ts";
-import { Standalone } from "../../core/standalone.ts";
 import { openDurableLog } from "../../log/durable_log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { Log } from "../../ports/log.ts";
-import type { HostContext, HostFactory } from "../world/host.ts";
+import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import { type Host, type HostContext, type HostFactory, type HostRoles, withDescriptions } from "../world/host.ts";
 import { startAt } from "./late_start.ts";
+import type { Protocol } from "./protocols.ts";
 import { type Life, type Truth, WitnessedMachine } from "./truth.ts";
 
 /** Where a mutant can stand between the parts of a server. Each takes a part and gives what is used in its place. */
@@ -27,6 +28,8 @@ export interface ServerSeams {
   readonly log?: (log: Log, clock: Clock) => Log;
   /** Between replication and the store. */
   readonly machine?: (store: KVStore) => StateMachine;
+  /** Between replication and the network. */
+  readonly transport?: (transport: Transport, id: ReplicaId) => Transport;
 }
 
 /** Sizes of the servers of a run. */
@@ -39,36 +42,74 @@ export interface ServerSizes {
   readonly limits: Partial<Limits>;
   /** The revision of an empty store. */
   readonly firstRevision: number;
+  /** How much of what was chosen lately a replica keeps in memory. */
+  readonly cache_bytes: number;
+  /** How much a replica that lags is sent at once. */
+  readonly catchUp_bytes: number;
 }
 
 /** How much of a snapshot is written a turn: little, so that a crash may find it half-written. */
 const SNAPSHOT_SLICE_BYTES = 512;
 
-/** Makes standalone servers that the truth is told about. */
-export function observedStandalone(truth: Truth, sizes: ServerSizes, seams: ServerSeams = {}): HostFactory {
-  return ({ id, disk, clock, random }: HostContext) => {
+/** Makes servers of a protocol that the truth is told about. */
+export function observedHost(
+  protocol: Protocol,
+  truth: Truth,
+  sizes: ServerSizes,
+  seams: ServerSeams = {},
+): HostFactory {
+  const make = (context: HostContext): Host => {
+    const { id, disk, clock, random } = context;
     const options = { segmentBytes: sizes.segmentBytes, reserveBytes: sizes.segmentBytes };
     const open = (): Log => openDurableLog({ disk: seams.disk?.(disk) ?? disk, clock, random, options });
     const opened = seams.open?.(open, disk) ?? open();
+    truth.onOpened(id, opened);
     const log = seams.log?.(opened, clock) ?? opened;
     const store = new KVStore({ limits: sizes.limits });
     if (sizes.firstRevision > 0) startAt(store, sizes.firstRevision);
     const inner = seams.machine?.(store) ?? store;
-    const machine = new WitnessedMachine(inner, store, truth);
-    const standalone = new Standalone({
+    const machine = new WitnessedMachine(inner, store, truth, { checksSnapshots: !protocol.isOwnLogComplete });
+    const { replication, roles, observe } = protocol.make({
+      ...context,
+      transport: seams.transport?.(context.transport, id) ?? context.transport,
       log,
-      clock,
       stateMachine: machine,
       snapshotEvery_bytes: sizes.snapshotEvery_bytes,
       snapshotSlice_bytes: SNAPSHOT_SLICE_BYTES,
+      cache_bytes: sizes.cache_bytes,
+      catchUp_bytes: sizes.catchUp_bytes,
     });
     const life: Life = {
       store,
       log,
       apply: (command, time) => void inner.apply(command, time),
-      appliedPosition: () => standalone.status().appliedPosition,
+      appliedPosition: () => replication.status().appliedPosition,
     };
-    return { replication: new ObservedReplication(standalone, () => truth.onRecovered(id, life)), store, log };
+    return {
+      replication: protocol.isOwnLogComplete
+        ? new ObservedReplication(replication, () => truth.onRecovered(id, life))
+        : replication,
+      store,
+      log,
+      ...(roles === undefined ? {} : { roles: forgiving(roles, machine) }),
+      ...(observe === undefined ? {} : { observe }),
+    };
+  };
+  return withDescriptions(make, protocol.describe);
+}
+
+/** Roles whose crash lets the state go back: it is volatile, and what comes after it begins with less. */
+function forgiving(roles: HostRoles, machine: WitnessedMachine): HostRoles {
+  return {
+    names: roles.names,
+    crash: (role) => {
+      machine.mayGoBack();
+      roles.crash(role);
+    },
+    restart: (role) => {
+      machine.mayGoBack();
+      roles.restart(role);
+    },
   };
 }
 

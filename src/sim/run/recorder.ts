@@ -52,23 +52,17 @@ export class Recorder {
     const process = this.#processes.get(actor) ?? this.#fresh(actor);
     const { f, key } = what;
     const { isCalm } = this.#arena;
-    this.#note({ process, type: "invoke", f, key, value: what.value, time: 0 });
+    this.#note(process, "invoke", f, key, what.value);
     try {
       const value = await action();
       const seen = told(value);
-      this.#note({
-        process,
-        type: seen === null ? "fail" : "ok",
-        f,
-        key,
-        value: seen === null ? what.value : seen.value,
-        time: 0,
-      });
+      if (seen === null) this.#note(process, "fail", f, key, what.value);
+      else this.#note(process, "ok", f, key, seen.value);
       return { type: "ok", value };
     } catch (error) {
       const type = this.#arena.classify(error, what.isWrite);
       // Not the argument: a cas that fails with that was refused for what it found.
-      this.#note({ process, type, f, key, value: String(error), time: 0 });
+      this.#note(process, type, f, key, String(error));
       if (type === "info") this.#fresh(actor);
       if (isCalm) {
         this.#arena.violations.report("liveness", `${f} ${key} failed after the last fault: ${String(error)}`);
@@ -83,9 +77,9 @@ export class Recorder {
     return process;
   }
 
-  #note(event: HistoryEvent): void {
-    const noted = { ...event, time: Math.round(this.#arena.clock.monotonic() * 1e6) };
-    this.events.push(noted);
-    this.#arena.onEvent(noted);
+  #note(process: number, type: HistoryEvent["type"], f: string, key: string, value: HistoryEvent["value"]): void {
+    const event: HistoryEvent = { process, type, f, key, value, time: Math.round(this.#arena.clock.monotonic() * 1e6) };
+    this.events.push(event);
+    this.#arena.onEvent(event);
   }
 }

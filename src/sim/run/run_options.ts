@@ -17,7 +17,7 @@ export const WORKLOADS = ["register", "counter", "append", "bank", "ttl", "watch
 export type WorkloadName = typeof WORKLOADS[number];
 
 /** The protocols that can be simulated. */
-export const PROTOCOLS = ["none"] as const;
+export const PROTOCOLS = ["none", "paxos"] as const;
 
 /** The name of a protocol. */
 export type ProtocolName = typeof PROTOCOLS[number];
@@ -36,7 +36,7 @@ export interface RunOptions {
   readonly seed: number;
   /** How the servers replicate. @default "none" */
   readonly replication?: ProtocolName;
-  /** How many servers. @default 1 */
+  /** How many servers. @default as is usual for the protocol */
   readonly replicas?: number;
   /** How many operations clients do in all. @default 500 */
   readonly ops?: number;
@@ -56,8 +56,11 @@ export interface RunOptions {
 
 /** What a run gave. */
 export interface RunReport {
+  /** As it was asked for. */
   readonly seed: number;
+  /** How the servers replicated. */
   readonly replication: ProtocolName;
+  /** How many servers there were. */
   readonly replicas: number;
   /** Operations that were begun. */
   readonly ops: number;

@@ -6,12 +6,16 @@
  */
 import { stringCodec } from "../../client/codecs.ts";
 import { KVClient } from "../../client/kv_client.ts";
-import type { Disk } from "../../ports/disk.ts";
+import { ChosenSlots } from "../world/chosen_slots.ts";
+import type { Broken } from "../world/minority.ts";
+import { addressOf } from "../world/sim_connector.ts";
+import type { SimNode } from "../world/sim_node.ts";
 import { Simulation } from "../world/simulation.ts";
 import { SimRandom } from "../world/sim_random.ts";
-import { turnBit } from "./bit_rot.ts";
-import { observedStandalone } from "./observed_host.ts";
+import { differenceOf } from "../world/convergence.ts";
+import { observedHost } from "./observed_host.ts";
 import { classifyError } from "./outcome.ts";
+import { type Protocol, PROTOCOL_TABLE, replicasOf } from "./protocols.ts";
 import { type RunOptions, type RunReport, WORKLOADS } from "./run_options.ts";
 import { Truth } from "./truth.ts";
 import { Violations } from "./violation.ts";
@@ -28,14 +32,25 @@ const DEFAULT_HORIZON_MS = 60_000;
 const LAST_WRITES = 6;
 /** How long operations may take in the quiet half. */
 const CALM_DEADLINE_MS = 20_000;
+/** All replicas must have the same state so long after the last of them is well again, in virtual milliseconds. */
+const CONVERGENCE_MS = 60_000;
+/** How often they are compared. */
+const COMPARE_MS = 50;
+/** Clients that try one server each, when faults are over, count from here. */
+const FIRST_PROBE = 2000;
 
 /** Runs a seed. Rejects only for options that make no sense. */
-export async function runSeed(options: RunOptions): Promise<RunReport> {
-  const { replication = "none", replicas = 1, ops = 500 } = options;
-  if (replicas !== 1) throw new RangeError(`replication none has 1 replica, not ${replicas}`);
+export function runSeed(options: RunOptions): Promise<RunReport> {
+  return runProtocol(options, PROTOCOL_TABLE[options.replication ?? "none"]);
+}
+
+/** Runs a seed with a protocol of the caller's. */
+export async function runProtocol(options: RunOptions, protocol: Protocol): Promise<RunReport> {
+  const { replication = "none", ops = 500 } = options;
+  const replicas = replicasOf(protocol, options.replicas);
   if (!Number.isSafeInteger(ops) || ops < 0) throw new RangeError(`ops is ${ops}; it is a whole number from 0 on`);
   const violations = new Violations();
-  const run = new Run(options, ops, violations);
+  const run = new Run({ ...options, replicas, ops }, protocol, violations);
   await run.toTheEnd();
   const { simulation } = run;
   return {
@@ -51,11 +66,17 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
   };
 }
 
+/** The options of a run in which those that are always needed are filled in. */
+interface FullOptions extends RunOptions {
+  readonly replicas: number;
+  readonly ops: number;
+}
+
 class Run {
   readonly simulation: Simulation;
   /** Operations begun. */
   begun = 0;
-  readonly #options: RunOptions;
+  readonly #options: FullOptions;
   readonly #violations: Violations;
   readonly #arena: Arena & { isCalm: boolean };
   readonly #random: SimRandom;
@@ -65,36 +86,39 @@ class Run {
   readonly #hasDatagrams: boolean;
   #budget: number;
   #working = 0;
-  #isRotting = false;
 
-  constructor(options: RunOptions, ops: number, violations: Violations) {
+  constructor(options: FullOptions, protocol: Protocol, violations: Violations) {
     this.#options = options;
     this.#violations = violations;
-    this.#budget = ops;
+    this.#budget = options.ops;
     const random = new SimRandom(options.seed).fork("run");
     this.#random = random;
-    // A session that is forgotten and opened again by a late datagram cannot tell a repetition from a new write.
     this.#hasDatagrams = random.chance(0.5);
     const firstRevision = random.pick([0, 2 ** 32 - 50, 2 ** 40]);
     const truth = new Truth(violations, firstRevision);
+    const dice = random.fork("sizes");
     const sizes = {
       firstRevision,
       snapshotEvery_bytes: random.pick([600, 2000, 8000, 24_000]),
       segmentBytes: random.pick([1024, 4096, 16_384]),
+      cache_bytes: dice.pick([500, 5000, 1_000_000]),
+      catchUp_bytes: dice.pick([300, 3000, 100_000]),
       limits: {
-        maxSessions: this.#hasDatagrams ? 100_000 : random.pick([3, 4, 100]),
-        sessionIdle_ms: this.#hasDatagrams ? 3_600_000 : random.pick([5000, 3_600_000]),
+        maxSessions: random.pick([3, 4, 100]),
+        sessionIdle_ms: random.pick([5000, 3_600_000]),
       },
     };
     this.#think_ms = random.pick([1, 10, 50]);
-    const host = observedStandalone(truth, sizes, options.seams);
+    const chosen = new ChosenSlots();
     const simulation = new Simulation({
       seed: options.seed,
-      replicas: options.replicas ?? 1,
+      replicas: options.replicas,
       faults: options.faults ?? "heavy",
-      host: (context) => {
-        if (this.#isRotting) this.#rot(context.disk);
-        return host(context);
+      host: observedHost(protocol, truth, sizes, options.seams),
+      tolerated: protocol.tolerates(options.replicas),
+      onChosen: (replica, slot, digest) => {
+        const wrong = chosen.learn(replica, slot, digest);
+        if (wrong !== null) violations.report("agreement", wrong);
       },
       keepTrace: options.keepTrace ?? false,
     });
@@ -102,7 +126,10 @@ class Run {
     const { clock, trace } = simulation;
     this.#arena = {
       clock,
-      serverNow: () => Math.min(...simulation.nodes.map((node) => node.clock?.now() ?? 0)),
+      serverNow: () => {
+        const clocks = simulation.nodes.flatMap((node) => node.clock ?? []);
+        return clocks.length === 0 ? 0 : Math.min(...clocks.map((each) => each.now()));
+      },
       truth,
       violations,
       classify: options.seams?.classify ?? classifyError,
@@ -121,7 +148,7 @@ class Run {
       await this.#storm();
       await this.#calm();
       for (const workload of this.#workloads) workload.check();
-      this.#damage();
+      await this.#damage();
     } catch (error) {
       this.#violations.report("crash", told(error));
     } finally {
@@ -156,12 +183,15 @@ class Run {
   /** Faults off: what is under way must finish, and then everything must be there. */
   async #calm(): Promise<void> {
     const { simulation } = this;
-    simulation.stopFaults();
+    const broken = simulation.drawBroken();
+    simulation.stopFaults(broken);
     const limit = (): number => simulation.clock.monotonic() + LIVENESS_MS;
     if (!await simulation.runUntil(() => this.#working === 0, limit())) {
       this.#violations.report("liveness", `${this.#working} clients still wait ${LIVENESS_MS} ms after the last fault`);
       return;
     }
+    if (simulation.nodes.length > 1) await this.#probe(broken);
+    simulation.stopFaults();
     for (const node of simulation.nodes) {
       node.crash();
       node.restart();
@@ -180,27 +210,66 @@ class Run {
     if (!await simulation.runUntil(() => finished, limit() + LIVENESS_MS)) {
       this.#violations.report("liveness", `the last reads have not ended ${2 * LIVENESS_MS} ms after the last fault`);
     }
+    await this.#converge();
   }
 
-  /** One more start, on a disk with a bit turned over: the truth compares what comes of it. */
-  #damage(): void {
-    const [node] = this.simulation.nodes;
-    if (this.#violations.all.length > 0 || node === undefined || !node.isUp) return;
-    node.crash();
-    this.#isRotting = true;
-    node.restart();
+  /** Every server that is well must serve by itself, whoever else is not. */
+  async #probe(broken: Broken): Promise<void> {
+    const { simulation } = this;
+    const well = simulation.nodes.filter(({ id }) => !broken.has(id) && !simulation.damaged.has(id));
+    let left = well.length;
+    for (const { id } of well) {
+      const client = this.#client(FIRST_PROBE + id, CALM_DEADLINE_MS, false, [id]);
+      const key = `probe/${id}`;
+      const probe = async (): Promise<void> => {
+        await client.put(key, "there");
+        const entry = await client.get(key);
+        if (entry === null) {
+          this.#violations.report("agreement", `${key} was put at server ${id + 1}, and is not there`);
+        }
+      };
+      probe().catch((error: unknown) => {
+        const others = [...broken].map(([other, kind]) => `${other + 1} ${kind}`).join(", ") || "nobody broken";
+        this.#violations.report("liveness", `server ${id + 1} does not serve, with ${others}: ${told(error)}`);
+      }).finally(() => left--);
+    }
+    if (!await simulation.runUntil(() => left === 0, simulation.clock.monotonic() + 2 * CALM_DEADLINE_MS)) {
+      this.#violations.report("liveness", `${left} clients that try one server each have not ended`);
+    }
   }
 
-  #rot(disk: Disk): void {
-    const turned = turnBit(disk, this.#random.fork("rot"));
-    if (turned !== null) this.simulation.trace.append("rot", turned.file, turned.offset);
+  /** All servers must have the same state soon, but for those that may have lost theirs and say so. */
+  async #converge(): Promise<void> {
+    const { simulation } = this;
+    if (simulation.nodes.length === 1) return;
+    const isExcused = (node: SimNode): boolean => !node.isUp && simulation.damaged.has(node.id);
+    const until_ms = simulation.clock.monotonic() + CONVERGENCE_MS;
+    for (;;) {
+      const difference = differenceOf(simulation.nodes.filter((node) => !isExcused(node)));
+      if (difference === null) return;
+      const now_ms = simulation.clock.monotonic();
+      if (now_ms >= until_ms) {
+        this.#violations.report("convergence", `${CONVERGENCE_MS} ms after the last fault ${difference}`);
+        return;
+      }
+      await simulation.run(now_ms + COMPARE_MS);
+    }
   }
 
-  #client(index: number, deadline_ms: number, datagrams: boolean): KVClient<string> {
+  /**
+   * One more start of a server, on a disk that was damaged: the truth compares what comes of it. The others, if there are
+   * any, go on.
+   */
+  async #damage(): Promise<void> {
+    if (this.#violations.all.length > 0) return;
+    if (this.simulation.damageOne() !== null) await this.#converge();
+  }
+
+  #client(index: number, deadline_ms: number, datagrams: boolean, servers?: readonly number[]): KVClient<string> {
     const { simulation } = this;
     const connector = simulation.connector(index, { datagrams });
     const client = new KVClient<string>({
-      servers: simulation.nodes.map((_, node) => ({ host: "sim", port: node + 1 })),
+      servers: (servers ?? simulation.nodes.map(({ id }) => id)).map(addressOf),
       connector: this.#options.seams?.connector?.(connector) ?? connector,
       clock: simulation.clock,
       random: this.#random.fork(`client ${index}`),

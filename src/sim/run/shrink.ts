@@ -1,31 +1,44 @@
 /**
- * Makes a failing run small: fewer workloads, faults, clients and operations and a shorter storm, as long as it
+ * Makes a failing run small: fewer workloads, replicas, faults, clients and operations and a shorter storm, as long as it
  * still fails the same check. The result is a line that replays it.
  *
  * @module
  */
 import { FAULT_KINDS, type FaultIntensities, intensitiesOf, parseFaultProfile } from "../world/faults.ts";
+import { type Protocol, PROTOCOL_TABLE, replicasOf } from "./protocols.ts";
 import { type RunOptions, type RunReport, WORKLOADS } from "./run_options.ts";
-import { runSeed } from "./run_seed.ts";
+import { runProtocol } from "./run_seed.ts";
 
 /** The parts of a run that shrinking changes. */
-export type Shrunk = Pick<RunOptions, "ops" | "clients" | "horizon_ms" | "workloads" | "faults">;
+export type Shrunk = Pick<RunOptions, "replicas" | "ops" | "clients" | "horizon_ms" | "workloads" | "faults">;
 
 /** How many runs shrinking may take. */
 const MAX_RUNS = 120;
 
 /** A failing run made small, and what it gives. */
 export interface ShrinkResult {
+  /** What to run to see it again. */
   readonly options: RunOptions;
+  /** What that gives. */
   readonly report: RunReport;
   /** How many runs it took. */
   readonly runs: number;
 }
 
 /** Shrinks a run that has failed. `onRun` is called before each try. */
-export async function shrink(
+export function shrink(
   failed: RunOptions,
   report: RunReport,
+  onRun: () => Promise<void> = () => Promise.resolve(),
+): Promise<ShrinkResult> {
+  return shrinkProtocol(failed, report, PROTOCOL_TABLE[failed.replication ?? "none"], onRun);
+}
+
+/** Shrinks a run of a protocol of the caller's. */
+export async function shrinkProtocol(
+  failed: RunOptions,
+  report: RunReport,
+  protocol: Protocol,
   onRun: () => Promise<void> = () => Promise.resolve(),
 ): Promise<ShrinkResult> {
   const check = report.violations[0]?.check;
@@ -38,13 +51,17 @@ export async function shrink(
     runs++;
     await onRun();
     const candidate = { ...options, ...change };
-    const tried = await runSeed(candidate);
+    const tried = await runProtocol(candidate, protocol);
     if (!tried.violations.some((violation) => violation.check === check)) return false;
     options = candidate;
     best = tried;
     return true;
   };
   for (const workload of options.workloads ?? WORKLOADS) if (await attempt({ workloads: [workload] })) break;
+  const replicas = replicasOf(protocol, options.replicas);
+  for (const fewer of protocol.replicas.toSorted((a, b) => a - b)) {
+    if (fewer < replicas && await attempt({ replicas: fewer })) break;
+  }
   await shrinkNumber(options.ops ?? 500, 1, (ops) => attempt({ ops }));
   for (const kind of FAULT_KINDS) {
     const faults: FaultIntensities = intensitiesOf(options.faults ?? "heavy");
@@ -71,6 +88,7 @@ async function shrinkNumber(from: number, least: number, works: (value: number) 
 /** What was shrunk, as `--shrunk` takes it. */
 export function formatShrunk(options: RunOptions): string {
   const parts: string[] = [];
+  if (options.replicas !== undefined) parts.push(`replicas=${options.replicas}`);
   if (options.ops !== undefined) parts.push(`ops=${options.ops}`);
   if (options.clients !== undefined) parts.push(`clients=${options.clients}`);
   if (options.horizon_ms !== undefined) parts.push(`horizon=${options.horizon_ms}`);
@@ -96,12 +114,15 @@ export function parseShrunk(text: string): Shrunk {
     const at = part.indexOf("=");
     const name = part.slice(0, at);
     const value = part.slice(at + 1);
-    if (name === "ops") shrunk.ops = wholeNumber(name, value);
+    if (name === "replicas") shrunk.replicas = wholeNumber(name, value);
+    else if (name === "ops") shrunk.ops = wholeNumber(name, value);
     else if (name === "clients") shrunk.clients = wholeNumber(name, value);
     else if (name === "horizon") shrunk.horizon_ms = wholeNumber(name, value);
     else if (name === "workload") shrunk.workloads = parseWorkloads(value);
     else if (name === "faults") shrunk.faults = parseFaultProfile(value);
-    else throw new RangeError(`"${part}" is none of ops=N, clients=N, horizon=MS, workload=LIST and faults=LIST`);
+    else {throw new RangeError(
+        `"${part}" is none of replicas=N, ops=N, clients=N, horizon=MS, workload=LIST and faults=LIST`,
+      );}
   }
   return shrunk;
 }

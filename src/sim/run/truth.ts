@@ -2,13 +2,13 @@
  * What the servers of a run did, seen from inside: every event that was applied, and the log time. Checks compare
  * what clients saw with it, and each life of a server with the one before.
  *
- * Invariant: nothing is applied before it is durable, so what one life has applied the next one has too, and a
- * revision never gets other events than it had.
+ * Invariants: a revision never gets other events than it had, on any server; what was durable in a log is there in the
+ * next life; and where nothing is applied before it is durable in the server's own log, what one life has applied the
+ * next one has too.
  *
  * @module
  */
-import { type Key, keyToBytes } from "../../codec/bytes.ts";
-import { crc32 } from "../../codec/checksum.ts";
+import type { Key } from "../../codec/bytes.ts";
 import { readBatch } from "../../core/batch.ts";
 import type { KVStore } from "../../core/kv/kv_store.ts";
 import type { WatchEvent } from "../../core/kv/result.ts";
@@ -41,6 +41,10 @@ export class Truth {
   readonly #last = new Map<number, Life>();
   readonly #expired = new Set<string>();
   readonly #digests = new Map<number, number>();
+  /** The log of the latest life of each server. */
+  readonly #logs = new Map<number, Log>();
+  /** The states of which there are snapshots. */
+  readonly #snapshots = new Set<string>();
   #revision: number;
 
   /** `revision` is where all servers begin. */
@@ -77,6 +81,37 @@ export class Truth {
     }
   }
 
+  /** Compares the log that a server has opened with that of its life before: what was durable must be there. */
+  onOpened(node: number, log: Log): void {
+    const before = this.#logs.get(node)?.durablePosition ?? 0;
+    this.#logs.set(node, log);
+    if (log.lastPosition >= before) return;
+    this.#violations.report(
+      "durability",
+      `the log of server ${node} was durable up to record ${before} and ends with ${log.lastPosition}`,
+    );
+  }
+
+  /** Takes notice of a snapshot that has begun of the present state of a store. */
+  onSnapshot(store: KVStore): void {
+    this.#snapshots.add(fingerprint(store));
+  }
+
+  /** Checks that a store whose state was replaced by a snapshot has a state of which there was one. */
+  onRestored(store: KVStore): void {
+    if (this.#snapshots.has(fingerprint(store))) return;
+    this.#violations.report(
+      "agreement",
+      `a server took revision ${store.revision} with ${store.size} keys and ${store.sessions} sessions out of a ` +
+        "snapshot; no server made one of that state",
+    );
+  }
+
+  /** Takes notice that the state of a server went back while it ran. */
+  onRewound(from: number, to: number): void {
+    this.#violations.report("agreement", `the state of a server went back from revision ${from} to ${to}`);
+  }
+
   /**
    * Compares a server that has recovered with its life before: that state, brought forward by what the log holds
    * beyond it, must be the state of now.
@@ -110,27 +145,52 @@ export class Truth {
   }
 }
 
+/** What is watched of a machine. */
+export interface WitnessOptions {
+  /**
+   * Whether snapshots are checked by themselves: each that is taken in must be one that was made. It costs a hash of the
+   * state for each.
+   */
+  readonly checksSnapshots: boolean;
+}
+
 /** A store whose every step is told to the truth. */
 export class WitnessedMachine implements StateMachine {
   readonly #machine: StateMachine;
   readonly #store: KVStore;
   readonly #truth: Truth;
+  readonly #checksSnapshots: boolean;
   /** Of the command under way. */
   #events: WatchEvent[] = [];
+  /** The highest revision that the store had since it may have gone back. */
+  #reached = 0;
 
   /** `machine` is `store`, or something around it. */
-  constructor(machine: StateMachine, store: KVStore, truth: Truth) {
+  constructor(machine: StateMachine, store: KVStore, truth: Truth, options: WitnessOptions) {
     this.#machine = machine;
     this.#store = store;
     this.#truth = truth;
+    this.#checksSnapshots = options.checksSnapshots;
     this.#watch();
+  }
+
+  /** Says that the state may go back: who applies it has crashed and begins again. */
+  mayGoBack(): void {
+    this.#reached = 0;
   }
 
   apply(command: Uint8Array, time: number): Uint8Array {
     this.#events = [];
     const result = this.#machine.apply(command, time);
     this.#truth.onApplied(this.#store, this.#events);
+    this.#advance();
     return result;
+  }
+
+  #advance(): void {
+    const { revision } = this.#store;
+    if (revision < this.#reached) this.#truth.onRewound(this.#reached, revision);
+    this.#reached = revision;
   }
 
   #watch(): void {
@@ -146,11 +206,20 @@ export class WitnessedMachine implements StateMachine {
   }
 
   snapshot(): SnapshotSource {
+    if (this.#checksSnapshots) this.#truth.onSnapshot(this.#store);
     return this.#machine.snapshot();
   }
 
   restore(): SnapshotSink {
-    return this.#machine.restore();
+    const sink = this.#machine.restore();
+    return {
+      write: (slice) => sink.write(slice),
+      finish: () => {
+        sink.finish();
+        if (this.#checksSnapshots) this.#truth.onRestored(this.#store);
+        this.#advance();
+      },
+    };
   }
 
   nextDue(): number | null {
@@ -164,13 +233,39 @@ export class WitnessedMachine implements StateMachine {
   }
 }
 
+function fingerprint(store: KVStore): string {
+  return `${store.revision} ${store.hash()}`;
+}
+
+/** Stands for events, as FNV-1a: they are short, and every replay asks for it again. */
 function digestOf(events: readonly WatchEvent[]): number {
-  let digest = 0;
+  let digest = 0x811c_9dc5;
   for (const { type, revision, key, entry } of events) {
-    const numbers = `${type} ${revision} ${entry.version} ${entry.createRevision} ${entry.modRevision} ${entry.expiry}`;
-    for (let i = 0; i < numbers.length; i++) digest = Math.imul(digest, 31) + numbers.charCodeAt(i) | 0;
-    digest = Math.imul(digest, 31) + crc32(keyToBytes(key)) | 0;
-    digest = Math.imul(digest, 31) + crc32(entry.value) | 0;
+    digest = mixText(digest, type);
+    digest = mixNumber(digest, revision);
+    digest = mixNumber(digest, entry.version);
+    digest = mixNumber(digest, entry.createRevision);
+    digest = mixNumber(digest, entry.modRevision);
+    digest = mixNumber(digest, entry.expiry);
+    digest = mixText(digest, key);
+    const { value } = entry;
+    digest = mixNumber(digest, value.length);
+    for (let i = 0; i < value.length; i++) digest = mix(digest, value[i]!);
   }
   return digest;
+}
+
+function mixText(digest: number, text: string): number {
+  digest = mixNumber(digest, text.length);
+  for (let i = 0; i < text.length; i++) digest = mix(digest, text.charCodeAt(i));
+  return digest;
+}
+
+/** Takes in a whole number, both halves of it. */
+function mixNumber(digest: number, value: number): number {
+  return mix(mix(digest, value | 0), Math.floor(value / 0x1_0000_0000));
+}
+
+function mix(digest: number, bits: number): number {
+  return Math.imul(digest ^ bits, 0x0100_0193);
 }

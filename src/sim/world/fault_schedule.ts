@@ -6,8 +6,12 @@
  *
  * @module
  */
+import type { ReplicaId } from "../../ports/transport.ts";
+import { damageDisk, type DamageKind, mayDamage } from "./damage.ts";
 import { FAULT_KINDS, type FaultKind } from "./faults.ts";
-import type { EndId, Network } from "./network.ts";
+import { type Broken, drawBroken, NOBODY } from "./minority.ts";
+import type { Network } from "./network.ts";
+import { drawPartition } from "./partitions.ts";
 import type { EndOfLife, SimNode } from "./sim_node.ts";
 import type { SimRandom } from "./sim_random.ts";
 import { snapOne } from "./stream.ts";
@@ -20,6 +24,8 @@ export interface FaultScheduleOptions {
   readonly nodes: readonly SimNode[];
   readonly random: SimRandom;
   readonly count: (kind: FaultKind) => void;
+  /** How many servers may be gone for good while the others go on. */
+  readonly tolerated: number;
 }
 
 /** The probability that a run has a fault that its profile allows. */
@@ -36,12 +42,24 @@ const MEAN_MS = {
   slowSync: 400,
   failedSync: 1200,
   fullDisk: 1200,
+  roleCrash: 700,
 } as const;
 type TimedKind = keyof typeof MEAN_MS;
 /** How much faster all that may go in a run, so that short ones meet their share too. */
 const PACES: readonly number[] = [0.1, 0.3, 1];
 /** How many messages and syncs a machine lives through on average at intensity 1. */
 const MEAN_FUSE = 250;
+/** By how much longer than that machines live in a run of several: in some runs a majority is up most of the time. */
+const FUSE_FACTORS: readonly number[] = [0.3, 1, 4];
+/** How likely a machine that lost power finds its disk damaged, at intensity 1. */
+const DAMAGE = 0.05;
+/** How likely a partition is followed by another one at once, so that the cut moves. */
+const MOVES = 0.4;
+/** How likely somebody stays broken when faults end, at intensity 1. */
+const MINORITY = 0.6;
+/** What a slow replica's messages take longer, and its syncs, in microseconds. */
+const SLOW_LINK_US = 60_000;
+const SLOW_DISK_US = 40_000;
 /** How long a machine stays down on average, in milliseconds. */
 const MEAN_DOWN_MS = 60;
 /** The same once faults have ended. */
@@ -52,14 +70,18 @@ export class FaultSchedule {
   #options: FaultScheduleOptions;
   #intensities: Readonly<Record<FaultKind, number>>;
   #pace: number;
+  #fuse: number;
   #isOn = false;
   #partition = 0;
+  #broken: Broken = NOBODY;
+  #damaged = new Set<ReplicaId>();
 
   /** A schedule that does nothing yet. Intensities are from 0 to 1. */
   constructor(intensities: Readonly<Record<FaultKind, number>>, options: FaultScheduleOptions) {
     this.#options = options;
     const presence = options.random.fork("presence");
     this.#pace = presence.pick(PACES);
+    this.#fuse = MEAN_FUSE * (options.nodes.length > 1 ? presence.fork("fuse").pick(FUSE_FACTORS) : 1);
     const chosen = {} as Record<FaultKind, number>;
     for (const kind of FAULT_KINDS) chosen[kind] = presence.chance(PRESENCE) ? intensities[kind] : 0;
     // Whoever asks for few kinds wants to see them.
@@ -90,10 +112,30 @@ export class FaultSchedule {
     }
   }
 
-  /** Ends every fault. Machines that are down come back soon. */
-  stop(): void {
+  /** The replicas whose disks have been damaged: they may be down for good. */
+  get damaged(): ReadonlySet<ReplicaId> {
+    return this.#damaged;
+  }
+
+  /** Draws who stays broken when everything else is well again: a minority, and often nobody. */
+  drawBroken(): Broken {
+    const { count, nodes, random, tolerated } = this.#options;
+    const dice = random.fork("minority");
+    if (!dice.chance(MINORITY * this.#intensities.minority) || !this.#areAllJoined()) return NOBODY;
+    const broken = drawBroken(dice, nodes.length, tolerated, this.#damaged);
+    if (broken.size > 0) count("minority");
+    return broken;
+  }
+
+  /**
+   * Ends every fault but those of `broken`. Machines that are down come back soon. Called again, it mends those that
+   * stayed broken.
+   */
+  stop(broken: Broken): void {
     const { network, nodes, time } = this.#options;
     this.#isOn = false;
+    this.#broken = broken;
+    this.#partition++;
     network.weather = { loss: 0, duplication: 0, jitter_us: 0, straggling: 0 };
     for (const link of network.links) {
       link.cloggedUntil_us = 0;
@@ -104,13 +146,39 @@ export class FaultSchedule {
       node.fuse = Number.POSITIVE_INFINITY;
       heal(node);
       if (node.clock?.isPaused === true) node.clock.pause(time.now_us);
-      if (!node.isUp) time.after(RECOVERY_MS * 1000, () => node.restart());
+      for (const role of node.status.downRoles) node.restartRole(role);
+      if (broken.get(node.id) === "down") node.crash();
+      else if (!node.isUp) this.#restartLater(node, RECOVERY_MS);
+    }
+    if (broken.size > 0) this.#break();
+  }
+
+  /** Does to those that stay broken what they have. */
+  #break(): void {
+    const { network, nodes } = this.#options;
+    const broken = this.#broken;
+    const isCut = (end: number, other: number): boolean => {
+      const kind = broken.get(end);
+      return kind === "cutOff" || (kind === "alone" && other < network.replicas);
+    };
+    network.cut((from, to) => isCut(from, to) || isCut(to, from));
+    for (const node of nodes) {
+      const kind = broken.get(node.id);
+      if (kind === undefined) continue;
+      network.trace.append("broken", node.id + 1, kind);
+      if (kind !== "slow") continue;
+      node.disk.slow_us = SLOW_DISK_US;
+      for (let peer = 0; peer < network.replicas; peer++) {
+        if (peer === node.id) continue;
+        network.link(node.id, peer).delay_us += SLOW_LINK_US;
+        network.link(peer, node.id).delay_us += SLOW_LINK_US;
+      }
     }
   }
 
   #arm(node: SimNode): void {
     const strength = Math.max(this.#intensities.crash, this.#intensities.kill);
-    if (strength > 0 && this.#isOn) node.fuse = 1 + Math.floor(this.#options.random.wait(MEAN_FUSE / strength));
+    if (strength > 0 && this.#isOn) node.fuse = 1 + Math.floor(this.#options.random.wait(this.#fuse / strength));
   }
 
   #onFuse(node: SimNode): void {
@@ -119,6 +187,7 @@ export class FaultSchedule {
     if (random.next() * (crash + kill) < crash) {
       count("crash");
       node.crash();
+      this.#damage(node);
     } else if (random.chance(0.3)) {
       count("kill");
       node.stop();
@@ -129,16 +198,50 @@ export class FaultSchedule {
   }
 
   #onDown(node: SimNode, end: EndOfLife): void {
-    const { random, time } = this.#options;
+    const { random } = this.#options;
     const isDamaged = end === "refused" && !isDiskFault(node.status.refusal);
     // Nothing but a person can help a server that finds its data damaged.
     if (isDamaged) return;
-    const down_ms = this.#isOn ? random.wait(MEAN_DOWN_MS * this.#pace) : RECOVERY_MS;
-    time.after(down_ms * 1000, () => {
-      heal(node);
+    this.#restartLater(node, this.#isOn ? random.wait(MEAN_DOWN_MS * this.#pace) : RECOVERY_MS);
+  }
+
+  #restartLater(node: SimNode, down_ms: number): void {
+    this.#options.time.after(down_ms * 1000, () => {
+      if (this.#broken.get(node.id) === "down") return;
+      if (this.#broken.get(node.id) !== "slow") heal(node);
       node.restart();
       this.#arm(node);
     });
+  }
+
+  /** What was durable may not be what it was when a machine that lost power comes back. */
+  #damage(node: SimNode): void {
+    for (const kind of ["bitRot", "misdirectedWrite"] as const) {
+      const strikes = this.#options.random.chance(DAMAGE * this.#intensities[kind]);
+      if (strikes && this.mayDamage(node.id) && this.damage(node, kind)) this.#options.count(kind);
+    }
+  }
+
+  /** Nobody can be done without before everybody has been there: newcomers need more than a majority of the others. */
+  #areAllJoined(): boolean {
+    return this.#options.nodes.every((node) => node.hasJoined);
+  }
+
+  /** Whether a disk may be damaged besides those that have been. */
+  mayDamage(id: ReplicaId): boolean {
+    const { nodes, tolerated } = this.#options;
+    if (!this.#areAllJoined()) return false;
+    return mayDamage(nodes.length, tolerated, this.#damaged, id);
+  }
+
+  /** Damages the disk of a machine that has lost power and is down; false when nothing on it may be damaged. */
+  damage(node: SimNode, kind: DamageKind): boolean {
+    const { random, network } = this.#options;
+    const damage = damageDisk(node.disk, random, kind);
+    if (damage === null) return false;
+    this.#damaged.add(node.id);
+    network.trace.append(kind, node.id + 1, damage.file, damage.offset);
+    return true;
   }
 
   #repeat(kind: TimedKind, random: SimRandom): void {
@@ -163,12 +266,12 @@ export class FaultSchedule {
         break;
       case "partition":
       case "oneWayPartition":
-        this.#cut(kind === "oneWayPartition", duration_us, random);
-        break;
+        this.#cut(kind, duration_us, random);
+        return;
       case "slowReceiver": {
-        const toClients = links.filter((link) => link.to >= network.replicas);
-        if (toClients.length === 0) return;
-        const link = random.pick(toClients);
+        const slow = links.filter((link) => link.to >= network.replicas || link.from < network.replicas);
+        if (slow.length === 0) return;
+        const link = random.pick(slow);
         link.slow_us = random.between(1000, 30_000);
         time.after(duration_us, () => void (link.slow_us = 0));
         break;
@@ -196,19 +299,38 @@ export class FaultSchedule {
       case "fullDisk":
         node.disk.writable = random.below(4096);
         return;
+      case "roleCrash":
+        this.#crashRole(node, duration_us, random);
+        return;
     }
     count(kind);
     network.trace.append("fault", kind, node.id + 1);
   }
 
-  #cut(isOneWay: boolean, duration_us: number, random: SimRandom): void {
-    const { network, time } = this.#options;
-    const sides = Array.from({ length: 64 }, () => random.chance(0.5));
-    const side = (end: EndId): boolean => sides[end % sides.length]!;
-    network.cut((from, to) => isOneWay ? side(from) && !side(to) : side(from) !== side(to));
+  #cut(kind: "partition" | "oneWayPartition", duration_us: number, random: SimRandom): void {
+    const { network, time, count } = this.#options;
+    const { shape, isCut } = drawPartition(random, network.replicas, kind === "oneWayPartition");
+    network.cut(isCut);
+    count(kind);
+    network.trace.append("fault", kind, shape);
     const partition = ++this.#partition;
     time.after(duration_us, () => {
-      if (this.#partition === partition) network.heal();
+      if (this.#partition !== partition) return;
+      if (network.replicas > 1 && random.chance(MOVES)) this.#cut(kind, duration_us, random);
+      else network.heal();
+    });
+  }
+
+  #crashRole(node: SimNode, duration_us: number, random: SimRandom): void {
+    const { time, count } = this.#options;
+    const roles = node.host?.roles?.names ?? [];
+    if (roles.length === 0) return;
+    const role = random.pick(roles);
+    const { lives } = node.status;
+    if (!node.crashRole(role)) return;
+    count("roleCrash");
+    time.after(duration_us, () => {
+      if (node.status.lives === lives) node.restartRole(role);
     });
   }
 }

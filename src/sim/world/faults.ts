@@ -38,10 +38,21 @@ export const FAULT_KINDS = [
   "fullDisk",
   /** What was not synced when a machine died comes back as garbage, or in another place. */
   "corruption",
+  /** One role of one replica crashes, and is started again later. */
+  "roleCrash",
+  /** A bit of what was durable turns over while a machine is down: on a minority of the disks at most. */
+  "bitRot",
+  /** A write to what was durable has landed in another place: on a minority of the disks at most. */
+  "misdirectedWrite",
+  /** A minority of the servers stays down, cut off or slow for a while when all other faults have ended. */
+  "minority",
 ] as const;
 
 /** The name of a fault. */
 export type FaultKind = typeof FAULT_KINDS[number];
+
+/** Those that strike only where there are several servers, under a protocol that goes on without some of them. */
+export const REPLICA_FAULT_KINDS: readonly FaultKind[] = ["roleCrash", "bitRot", "misdirectedWrite", "minority"];
 
 /** How strong each fault is, from 0 (never) to 1 (as in `heavy`). Those that are left out do not happen. */
 export type FaultIntensities = Readonly<Partial<Record<FaultKind, number>>>;

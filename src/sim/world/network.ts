@@ -29,6 +29,8 @@ export interface Link {
   cloggedUntil_us: number;
   /** What the receiver needs for each message before it takes the next. */
   slow_us: number;
+  /** When a slow receiver takes the next message of those that travel alone. */
+  busyUntil_us: number;
 }
 
 /** The fate of one copy of a message, decided by hand in a scenario. */
@@ -40,6 +42,17 @@ export interface HeldMessage {
   deliver(): void;
   drop(): void;
 }
+
+/** A message that is being sent, as a scenario sees it. */
+export interface MessageView {
+  readonly from: EndId;
+  readonly to: EndId;
+  /** What it is, for people. */
+  readonly what: string;
+}
+
+/** What becomes of a message that is sent. */
+export type Fate = "pass" | "hold" | "lose";
 
 /** What a network is made of. */
 export interface NetworkOptions {
@@ -69,6 +82,9 @@ const JITTER_US = 100;
 /** How long a connection waits before it sends again what was lost. */
 export const RETRANSMIT_US = 40_000;
 
+/** A slow receiver is not further behind than this with messages that travel alone: queues are bounded. */
+const MAX_QUEUE_US = 500_000;
+
 /** Links between all ends. */
 export class Network {
   readonly time: VirtualTime;
@@ -81,7 +97,9 @@ export class Network {
   #links = new Map<number, Link>();
   #isCut: ((from: EndId, to: EndId) => boolean) | null = null;
   #onHeal: (() => void)[] = [];
-  #held: HeldMessage[] | null = null;
+  #held: HeldMessage[] = [];
+  /** What a scenario says of messages that are sent; null lets all of them go. */
+  #rule: ((message: MessageView) => Fate) | null = null;
 
   /** A calm network. */
   constructor(options: NetworkOptions) {
@@ -114,6 +132,7 @@ export class Network {
         duplication: 0,
         cloggedUntil_us: 0,
         slow_us: 0,
+        busyUntil_us: 0,
       };
       this.#draw(link);
       this.#links.set(index, link);
@@ -170,16 +189,30 @@ export class Network {
     this.#onHeal.push(resume);
   }
 
+  /** Decides by a rule of a scenario what becomes of every message from now on; null lets all of them go. */
+  obey(rule: ((message: MessageView) => Fate) | null): void {
+    this.#rule = rule;
+  }
+
   /** Keeps every message from now on until a scenario decides; `false` lets all of them go on. */
   hold(isHeld: boolean): void {
-    const held = this.#held;
-    this.#held = isHeld ? held ?? [] : null;
-    if (!isHeld) { for (const message of held ?? []) message.deliver(); }
+    this.obey(isHeld ? () => "hold" : null);
+    if (!isHeld) this.release();
+  }
+
+  /** Lets the messages go on that wait for a decision. */
+  release(): void {
+    for (const message of [...this.#held]) message.deliver();
   }
 
   /** The messages that wait for a decision, in the order in which they were sent. */
-  get held(): HeldMessage[] {
-    return this.#held ?? [];
+  get held(): readonly HeldMessage[] {
+    return this.#held;
+  }
+
+  /** Whether somebody reads what messages are: a scenario, or a trace that is kept as text. */
+  get isWatched(): boolean {
+    return this.#rule !== null || this.trace.isKept;
   }
 
   /** How long a message takes from now on, in microseconds. */
@@ -194,6 +227,15 @@ export class Network {
     return clog_us > delay_us ? clog_us : delay_us;
   }
 
+  /** How long a message takes that travels alone, when it takes `transit_us` to a receiver that is not slow. */
+  queue_us(link: Link, transit_us: number): number {
+    if (link.slow_us === 0) return transit_us;
+    const now_us = this.time.now_us;
+    const arrival_us = Math.max(now_us + transit_us, Math.min(link.busyUntil_us + link.slow_us, now_us + MAX_QUEUE_US));
+    link.busyUntil_us = arrival_us;
+    return arrival_us - now_us;
+  }
+
   /** Whether this message is lost. */
   isLost(link: Link): boolean {
     if (link.loss === 0 || !this.#fates.chance(link.loss)) return false;
@@ -203,27 +245,31 @@ export class Network {
 
   /**
    * Sends a message that may be lost, repeated and overtaken. `what` says for people what it is, and `digest` stands
-   * for its content in the trace.
+   * for its content in the trace. `words` say more for people than `what`, and are not part of the trace's hash.
    */
-  sendLoose(from: EndId, to: EndId, what: string, digest: number, deliver: () => void): void {
+  sendLoose(from: EndId, to: EndId, what: string, digest: number, deliver: () => void, words: string = what): void {
     const link = this.link(from, to);
     const arrive = (): void => {
       if (this.isCut(from, to)) {
         this.trace.append("cut", this.nameOf(from), this.nameOf(to), what);
+        this.trace.reword(words);
         return;
       }
       this.trace.append("deliver", this.nameOf(from), this.nameOf(to), what, digest);
+      this.trace.reword(words);
       deliver();
     };
-    if (this.#hold(from, to, what, arrive, () => {})) return;
+    if (this.#hold(from, to, words, arrive, () => {})) return;
     let copies = 1;
     if (link.duplication > 0 && this.#fates.chance(link.duplication)) {
       this.#count("duplication");
       copies = 2;
     }
     for (let i = 0; i < copies; i++) {
-      if (this.isLost(link)) this.trace.append("lose", this.nameOf(from), this.nameOf(to), what);
-      else this.time.after(this.transit_us(link), arrive);
+      if (this.isLost(link)) {
+        this.trace.append("lose", this.nameOf(from), this.nameOf(to), what);
+        this.trace.reword(words);
+      } else this.time.after(this.queue_us(link, this.transit_us(link)), arrive);
     }
   }
 
@@ -233,8 +279,17 @@ export class Network {
   }
 
   #hold(from: EndId, to: EndId, what: string, deliver: () => void, drop: () => void): boolean {
+    const fate = this.#rule?.({ from, to, what }) ?? "pass";
+    if (fate === "pass") return false;
+    const lose = (): void => {
+      this.trace.append("drop", this.nameOf(from), this.nameOf(to), what);
+      drop();
+    };
+    if (fate === "lose") {
+      lose();
+      return true;
+    }
     const held = this.#held;
-    if (held === null) return false;
     const message: HeldMessage = {
       from,
       to,
@@ -245,8 +300,7 @@ export class Network {
       },
       drop: () => {
         remove(held, message);
-        this.trace.append("drop", this.nameOf(from), this.nameOf(to), what);
-        drop();
+        lose();
       },
     };
     held.push(message);

@@ -6,8 +6,15 @@
  */
 import { stringCodec } from "../../client/codecs.ts";
 import { KVClient } from "../../client/kv_client.ts";
+import { bytesToText, keyFromText } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
+import { encodeCommand } from "../../core/kv/command_codec.ts";
+import { decodeResult } from "../../core/kv/result_codec.ts";
+import { ChosenSlots } from "./chosen_slots.ts";
+import { differenceOf } from "./convergence.ts";
 import type { HostFactory } from "./host.ts";
+import { isOneLink, matches, type MessageFilter } from "./message_filter.ts";
+import type { EndId, Fate, MessageView } from "./network.ts";
 import { parseStep, ScriptError, type Step } from "./script_steps.ts";
 import { addressOf } from "./sim_connector.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -39,8 +46,27 @@ export interface ScriptResult {
 /**
  * Runs a scenario.
  *
- * Clients c1, c2, … know all servers and start with the first. Messages flow by themselves as time ticks, unless the
- * scenario holds them (`hold`) and delivers or drops them one by one.
+ * | step | |
+ * |---|---|
+ * | `tick 10` | lets so many milliseconds pass |
+ * | `wait 500 for TEXT` | lets time pass until something happens that has TEXT in it, at most 500 ms |
+ * | `hold`, `hold Accept 1→3` | keeps all messages from now on, or those with these words in their description and of this link (`1→*`, `1,2→3`, `1↔3`) |
+ * | `deliver 1→3`, `drop Accept 1→3` | decides the first message that waits on a link; `all`, or no single link, means every one |
+ * | `lose Accept 1→3` | loses such messages from now on |
+ * | `flow` | ends `hold` and `lose`, and lets go on what waits |
+ * | `cut 1,2 \| 3`, `cut 1 → 2` | cuts the links between groups, besides those that are cut; whoever is in no group is with everybody |
+ * | `partition 1,2 \| 3` | the same in place of those that are cut |
+ * | `heal` | ends that |
+ * | `crash 2`, `kill 2`, `stop 2`, `restart 2` | ends and starts a server: with its machine, without it, in good order |
+ * | `crash acceptor 2`, `restart acceptor 2` | ends and starts one of its roles |
+ * | `slow sync 2 50`, `fail sync 2`, `fill disk 2`, `free disk 2`, `pause 2 100`, `jump 2 -1000`, `flip 2 FILE 70`, `misdirect 2 FILE 0 64 64` | what else can happen to it |
+ * | `c1 uses 2,3` | the servers that a client knows, before its first operation; otherwise it knows all |
+ * | `c1 put k v`, `c1 get k`, `c1 delete k`, `c1 increment k 2` | an operation; what it gave is told when it ends |
+ * | `expect TEXT`, `expect no TEXT` | something that has happened, or has not |
+ * | `expect 3 has k v`, `expect 3 lacks k` | the state of one server, as it is |
+ * | `expect same state`, `expect same state 1,2` | all servers, or these, are up and have one state |
+ *
+ * Replicas that tell what is chosen must agree about it after every step.
  *
  * @throws {ScriptError} when a step makes no sense or an `expect` is not met; the message names the line
  *
@@ -77,12 +103,25 @@ class ScriptRunner {
   readonly simulation: Simulation;
   #clients: KVClient<string>[] = [];
   #deadline_ms: number;
+  #servers = new Map<number, readonly number[]>();
+  /** The latest decides. */
+  #rules: { readonly fate: Fate; readonly filter: MessageFilter }[] = [];
+  #cuts: ((from: EndId, to: EndId) => boolean)[] = [];
+  #disagreement: string | null = null;
   #written: string[] = [];
   #seen = 0;
 
   constructor(options: ScriptOptions) {
     const { replicas = 1, seed = 1, host = standaloneHost, deadline_ms = 5000 } = options;
-    this.simulation = new Simulation({ seed, replicas, faults: "none", host, keepTrace: true });
+    const chosen = new ChosenSlots();
+    this.simulation = new Simulation({
+      seed,
+      replicas,
+      faults: "none",
+      host,
+      keepTrace: true,
+      onChosen: (replica, slot, digest) => void (this.#disagreement ??= chosen.learn(replica, slot, digest)),
+    });
     this.#deadline_ms = deadline_ms;
   }
 
@@ -91,10 +130,9 @@ class ScriptRunner {
   }
 
   async run(step: Step, text: string, line: number): Promise<void> {
-    if (step.verb === "expect") {
-      if (this.transcript.includes(step.text)) return;
-      throw new ScriptError(line, `expected "${step.text}"; what happened:\n${this.transcript}`);
-    }
+    const unmet = this.#unmet(step);
+    if (unmet !== null) throw new ScriptError(line, `${unmet}; what happened:\n${this.transcript}`);
+    if (step.verb.startsWith("expect")) return;
     this.#written.push(text);
     const { simulation } = this;
     const now_ms = simulation.time.now_us / 1000;
@@ -104,8 +142,51 @@ class ScriptRunner {
       if (!(error instanceof RangeError || error instanceof Error && "path" in error)) throw error;
       throw new ScriptError(line, error.message, { cause: error });
     }
-    await simulation.run(step.verb === "tick" ? now_ms + step.ms : now_ms);
+    if (step.verb === "wait") {
+      const from = this.#seen;
+      if (!await simulation.runUntil(() => this.#hasHappened(step.text, from), now_ms + step.ms)) {
+        this.#writeNews();
+        throw new ScriptError(line, `waited ${step.ms} ms for "${step.text}"; what happened:\n${this.transcript}`);
+      }
+    } else await simulation.run(step.verb === "tick" ? now_ms + step.ms : now_ms);
     this.#writeNews();
+    if (this.#disagreement !== null) throw new ScriptError(line, `${this.#disagreement}:\n${this.transcript}`);
+  }
+
+  #hasHappened(text: string, from: number): boolean {
+    return this.simulation.trace.lines.slice(from).some((line) => describeLine(line).includes(text));
+  }
+
+  /** What an expectation does not find; null when it is met, or the step is none. */
+  #unmet(step: Step): string | null {
+    switch (step.verb) {
+      case "expect":
+        return this.transcript.includes(step.text) ? null : `expected "${step.text}"`;
+      case "expectNo":
+        return this.transcript.includes(step.text) ? `expected no "${step.text}"` : null;
+      case "expectHas": {
+        const found = this.#valueAt(step.node, step.key);
+        if (found === step.value) return null;
+        return `expected ${step.value ?? "nothing"} at ${step.key} of server ${step.node}, which has ${
+          found ?? "nothing"
+        }`;
+      }
+      case "expectSame": {
+        const nodes = step.nodes?.map((number) => this.#node(number)) ?? this.simulation.nodes;
+        const difference = differenceOf(nodes);
+        return difference === null ? null : `expected the same state: ${difference}`;
+      }
+      default:
+        return null;
+    }
+  }
+
+  /** What a server's own state has at a key, whether it could serve that or not. */
+  #valueAt(number: number, key: string): string | null {
+    const { store } = this.#node(number);
+    if (store === null) return null;
+    const result = decodeResult(store.query(encodeCommand({ type: "get", key: keyFromText(key) })));
+    return result.type === "get" && result.entry !== null ? bytesToText(result.entry.value) : null;
   }
 
   #writeNews(): void {
@@ -127,7 +208,7 @@ class ScriptRunner {
     for (let index = this.#clients.length; index < number; index++) {
       this.#clients.push(
         new KVClient({
-          servers: nodes.map((node) => addressOf(node.id)),
+          servers: (this.#servers.get(index + 1) ?? nodes.map(({ id }) => id + 1)).map((id) => addressOf(id - 1)),
           connector: simulation.connector(index),
           clock,
           random: simulation.random.fork(`client ${index}`),
@@ -143,17 +224,31 @@ class ScriptRunner {
     const { simulation, simulation: { network, time } } = this;
     switch (step.verb) {
       case "hold":
-        network.hold(true);
+      case "lose":
+        this.#rules.unshift({ fate: step.verb, filter: step.filter });
+        network.obey((message) => this.#rules.find(({ filter }) => this.#isMeant(filter, message))?.fate ?? "pass");
         return;
       case "flow":
-        network.hold(false);
+        this.#rules = [];
+        network.obey(null);
+        network.release();
         return;
       case "heal":
+        this.#cuts = [];
         network.heal();
         return;
       case "deliver":
       case "drop":
-        this.#decide(step.verb, step.link);
+        this.#decide(step.verb, step.filter, step.isAll);
+        return;
+      case "crashRole":
+      case "restartRole":
+        this.#node(step.node)[step.verb](step.role);
+        return;
+      case "uses":
+        if (this.#clients.length >= step.client) throw new RangeError(`c${step.client} has begun already`);
+        for (const number of step.nodes) this.#node(number);
+        this.#servers.set(step.client, step.nodes);
         return;
       case "crash":
       case "kill":
@@ -162,15 +257,23 @@ class ScriptRunner {
         this.#node(step.node)[step.verb]();
         return;
       case "tick":
+      case "wait":
       case "expect":
+      case "expectNo":
+      case "expectHas":
+      case "expectSame":
         return;
+      case "cut":
       case "partition": {
         const groupOf = (end: number): number => step.groups.findIndex((group) => group.includes(network.nameOf(end)));
+        if (step.verb === "partition") this.#cuts = [];
         // Whoever is in no group is with everybody.
-        network.cut((from, to) => {
+        this.#cuts.push((from, to) => {
           const [a, b] = [groupOf(from), groupOf(to)];
           return step.isOneWay ? a === 0 && b === 1 : a >= 0 && b >= 0 && a !== b;
         });
+        const cuts = [...this.#cuts];
+        network.cut((from, to) => cuts.some((isCut) => isCut(from, to)));
         return;
       }
       case "slowSync":
@@ -209,16 +312,18 @@ class ScriptRunner {
     }
   }
 
-  #decide(verb: "deliver" | "drop", link: readonly [from: string, to: string] | null): void {
+  #isMeant(filter: MessageFilter, message: MessageView): boolean {
+    return matches(filter, message, (end) => this.simulation.network.nameOf(end));
+  }
+
+  #decide(verb: "deliver" | "drop", filter: MessageFilter, isAll: boolean): void {
     const { network } = this.simulation;
-    const isMeant = ({ from, to }: { from: number; to: number }): boolean =>
-      link === null || (network.nameOf(from) === link[0] && network.nameOf(to) === link[1]);
-    const meant = network.held.filter(isMeant);
+    const meant = network.held.filter((message) => this.#isMeant(filter, message));
     if (meant.length === 0) {
       const under = network.held.map(({ from, to, what }) => `${network.nameOf(from)}→${network.nameOf(to)} ${what}`);
       throw new RangeError(`no message waits there; those that do: ${under.join(", ") || "none"}`);
     }
-    for (const message of link === null ? meant : meant.slice(0, 1)) message[verb]();
+    for (const message of isAll || !isOneLink(filter) ? meant : meant.slice(0, 1)) message[verb]();
   }
 }
 

@@ -140,7 +140,8 @@ class StreamConnection implements Connection {
   #say(item: Item): void {
     if (this.#isClosed) return;
     this.#output.push(item);
-    if (this.#output.length === 1) this.#world.clock.defer(() => this.#flush());
+    // Not by the client's clock: what leaves it settles no promise, so nobody need wait for that.
+    if (this.#output.length === 1) this.#world.network.time.defer(() => this.#flush());
   }
 
   #flush(): void {

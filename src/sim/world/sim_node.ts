@@ -38,6 +38,8 @@ export interface SimNodeOptions {
   readonly count: (kind: FaultKind) => void;
   /** Finds the transport of another node. */
   readonly peers: FindTransport;
+  /** Is told what each replica has learnt is chosen. */
+  readonly onChosen: (replica: ReplicaId, slot: number, digest: number) => void;
 }
 
 /** Figures of a node. */
@@ -50,6 +52,8 @@ export interface SimNodeStatus {
   readonly refusal: Error | null;
   /** How the latest life ended, or null while it lasts. */
   readonly end: EndOfLife | null;
+  /** The roles that have crashed and not come back. */
+  readonly downRoles: readonly string[];
 }
 
 /** How long a server that has failed goes on to answer, in microseconds. */
@@ -74,6 +78,8 @@ export class SimNode {
   #host: Host | null = null;
   #transport: SimTransport | null = null;
   #sessions = new Map<StreamEnd<Batch>, ServerSession>();
+  #downRoles = new Set<string>();
+  #hasJoined = false;
   #wallOffset_ms = 0;
   #lives = 0;
   #refusal: Error | null = null;
@@ -98,6 +104,17 @@ export class SimNode {
   /** Whether a server runs. */
   get isUp(): boolean {
     return this.#host !== null;
+  }
+
+  /**
+   * Whether the others have come to count on this server, in this life or an earlier one: under a protocol whose replicas
+   * must get to know each other before they vote, it has begun to vote.
+   */
+  get hasJoined(): boolean {
+    if (!this.#hasJoined && this.#host !== null) {
+      this.#hasJoined = this.#host.replication.status().cluster?.mayVote ?? true;
+    }
+    return this.#hasJoined;
   }
 
   /** The server; null while none runs. */
@@ -132,7 +149,8 @@ export class SimNode {
 
   /** Figures. */
   get status(): SimNodeStatus {
-    return { isUp: this.isUp, lives: this.#lives, refusal: this.#refusal, end: this.#end };
+    const downRoles = [...this.#downRoles];
+    return { isUp: this.isUp, lives: this.#lives, refusal: this.#refusal, end: this.#end, downRoles };
   }
 
   /** Starts a server, unless one runs. It is up when this returns, or has refused to start, or died on the way. */
@@ -145,7 +163,14 @@ export class SimNode {
     this.#end = null;
     this.#refusal = null;
     trace.append("start", this.id + 1, life);
-    const transport = new SimTransport(this.id, network, clock, peers, () => this.crashPoint());
+    const transport = new SimTransport({
+      id: this.id,
+      network,
+      clock,
+      find: peers,
+      onFrame: () => this.crashPoint(),
+      describe: makeHost.describe,
+    });
     try {
       const host = makeHost({
         id: this.id,
@@ -158,6 +183,10 @@ export class SimNode {
       this.#host = host;
       this.#transport = transport;
       host.replication.onFailure((error) => this.#onFailure(clock, error));
+      host.observe?.({
+        onChosen: (slot, digest) => this.#options.onChosen(this.id, slot, digest),
+        onNote: (text) => trace.append("note", this.id + 1, text),
+      });
       // Promises of servers are rare: they are settled before the next event like those of clients.
       time.touch();
       host.replication.start().catch((error: unknown) => this.#refuse(clock, error));
@@ -209,6 +238,44 @@ export class SimNode {
     this.#host.replication.close().then(stopped, stopped);
   }
 
+  /**
+   * Ends one role of the server, which loses everything volatile; false when no server runs or the role is down already.
+   *
+   * @throws {RangeError} when the server has no such role
+   */
+  crashRole(role: string): boolean {
+    return this.#turnRole(role, false);
+  }
+
+  /**
+   * Starts a role again that has crashed; false when no server runs or the role is up.
+   *
+   * @throws {RangeError} when the server has no such role
+   */
+  restartRole(role: string): boolean {
+    return this.#turnRole(role, true);
+  }
+
+  #turnRole(role: string, isUp: boolean): boolean {
+    const clock = this.#clock;
+    const host = this.#host;
+    if (clock === null || host === null) return false;
+    const { roles } = host;
+    if (roles === undefined || !roles.names.includes(role)) {
+      const known = roles === undefined ? "it has none" : `there are ${roles.names.join(", ")}`;
+      throw new RangeError(`server ${this.id + 1} has no role "${role}": ${known}`);
+    }
+    if (this.#downRoles.has(role) !== isUp) return false;
+    if (isUp) this.#downRoles.delete(role);
+    else this.#downRoles.add(role);
+    this.#options.trace.append(isUp ? "startRole" : "crashRole", this.id + 1, role);
+    this.#options.time.touch();
+    // Not a turn of the server: a role may die while the process stands still.
+    if (isUp) roles.restart(role);
+    else roles.crash(role);
+    return true;
+  }
+
   #losePower(): void {
     const { kept, lost, corrupted } = this.disk.losePower(this.corruption);
     this.#options.trace.append("power", this.id + 1, kept, lost, corrupted);
@@ -219,10 +286,12 @@ export class SimNode {
     const clock = this.#clock;
     if (clock === null) return;
     clock.kill();
+    this.#hasJoined = this.hasJoined;
     this.#wallOffset_ms = clock.wallOffset_ms;
     this.#clock = null;
     this.#host = null;
     this.#transport = null;
+    this.#downRoles.clear();
     this.#end = end;
     this.disk.unmount();
     this.#options.trace.append("down", this.id + 1, end);

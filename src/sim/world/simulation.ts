@@ -14,6 +14,9 @@ import { Network } from "./network.ts";
 import { SimNode } from "./sim_node.ts";
 import { SimRandom } from "./sim_random.ts";
 import type { HostFactory } from "./host.ts";
+import { type Broken, NOBODY } from "./minority.ts";
+import { majorityOf } from "./partitions.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
 import { Trace } from "./trace.ts";
 import { ProcessClock, VirtualTime } from "./virtual_time.ts";
 
@@ -34,6 +37,13 @@ export interface SimulationOptions {
   readonly host: HostFactory;
   /** Keep the trace as text too, for people. @default false */
   readonly keepTrace?: boolean;
+  /**
+   * How many servers may be gone for good while the others go on: so many disks may be damaged, and so many servers
+   * stay broken. Never more than a minority. @default a minority
+   */
+  readonly tolerated?: number;
+  /** Is told what each replica has learnt is chosen in a slot, if its protocol says so. */
+  readonly onChosen?: (replica: ReplicaId, slot: number, digest: number) => void;
 }
 
 /** How many rounds without a sign of life from a client say that its promises are settled. */
@@ -85,13 +95,17 @@ export class Simulation {
         host: options.host,
         count,
         peers: (peer) => this.nodes[peer]?.transport ?? null,
+        onChosen: options.onChosen ?? (() => {}),
       }));
+    const minority = options.replicas - majorityOf(options.replicas);
+    const tolerated = Math.min(options.tolerated ?? minority, minority);
     this.#schedule = new FaultSchedule(intensitiesOf(options.faults), {
       time,
       network: this.network,
       nodes: this.nodes,
       random: random.fork("faults"),
       count,
+      tolerated,
     });
     for (const node of this.nodes) node.restart();
     this.#schedule.start();
@@ -135,10 +149,36 @@ export class Simulation {
 
   /**
    * Ends what goes wrong: links are whole and quick, disks have space and work, and every server is up or about to
-   * be. What clients wait for must come within a bounded time from now on.
+   * be, but for those that stay `broken` until this is called again. What clients wait for must come within a bounded
+   * time from now on.
    */
-  stopFaults(): void {
-    this.#schedule.stop();
+  stopFaults(broken: Broken = NOBODY): void {
+    this.#schedule.stop(broken);
+  }
+
+  /** Draws from the seed which servers may stay broken when faults end: a minority, and often none. */
+  drawBroken(): Broken {
+    return this.#schedule.drawBroken();
+  }
+
+  /** The servers whose disks have been damaged: they may refuse to start for good. */
+  get damaged(): ReadonlySet<ReplicaId> {
+    return this.#schedule.damaged;
+  }
+
+  /**
+   * Takes a server's power away, turns over a bit of what was durable on its disk, and starts it again. Of several
+   * servers one is drawn that may be damaged; null when there is none.
+   */
+  damageOne(): SimNode | null {
+    const { nodes } = this;
+    const victims = nodes.filter(({ id, isUp }) => isUp && (nodes.length === 1 || this.#schedule.mayDamage(id)));
+    if (victims.length === 0) return null;
+    const node = this.random.fork("damage").pick(victims);
+    node.crash();
+    this.#schedule.damage(node, "bitRot");
+    node.restart();
+    return node;
   }
 
   /** How often each fault has struck. */
@@ -147,8 +187,8 @@ export class Simulation {
   }
 
   /**
-   * Lets promise callbacks run until nothing comes of them any more. How many rounds that takes is the same on all
-   * runtimes as far as it matters: what they do to the world is done before the next event, in one order.
+   * Lets promise callbacks run until nothing comes of them for a while. A chain of promises that is quiet for longer goes
+   * on after the next event: in the same place on all runtimes, because the language fixes the order of promise callbacks.
    */
   async #settle(): Promise<void> {
     const { time } = this;

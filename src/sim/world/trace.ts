@@ -53,6 +53,21 @@ export class Trace {
     }
   }
 
+  /** Says for people what travelled in the latest event, in other words than those that were hashed. */
+  reword(words: string): void {
+    const lines = this.#lines;
+    const line = lines?.at(-1);
+    if (lines === null || line === undefined || line.parts[2] === words) return;
+    const parts = [...line.parts];
+    parts[2] = words;
+    lines[lines.length - 1] = { ...line, parts, text: [line.kind, ...parts].join(" ") };
+  }
+
+  /** Whether lines are kept for people. */
+  get isKept(): boolean {
+    return this.#lines !== null;
+  }
+
   #mix(part: TracePart): void {
     if (typeof part === "number") this.#mixNumber(part);
     else this.#mixText(part);

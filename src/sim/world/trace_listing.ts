@@ -9,6 +9,9 @@ import type { TraceLine } from "./trace.ts";
 /** Events between two ends: who sent, who receives, what. */
 const TRAVELS: ReadonlySet<string> = new Set(["deliver", "lose", "cut", "drop"]);
 
+/** The subject of what happens to no single server or client. */
+const NOBODY = "";
+
 /** One event in words, without the parts that only stand for content. */
 export function describeLine({ kind, parts }: TraceLine): string {
   if (TRAVELS.has(kind)) return `${kind} ${parts[0]}→${parts[1]} ${parts[2]}`;
@@ -18,7 +21,7 @@ export function describeLine({ kind, parts }: TraceLine): string {
 
 /** In whose lane an event happened. */
 function subjectOf({ kind, parts }: TraceLine): string {
-  if (kind === "fault") return String(parts[1]);
+  if (kind === "fault") return typeof parts[1] === "number" ? String(parts[1]) : NOBODY;
   return String(kind === "deliver" ? parts[1] : parts[0]);
 }
 
@@ -36,7 +39,7 @@ function subjectOf({ kind, parts }: TraceLine): string {
  * ```
  */
 export function listTrace(lines: readonly TraceLine[]): string[] {
-  const lanes = [...new Set(lines.map(subjectOf))].sort((a, b) => {
+  const lanes = [...new Set(lines.map(subjectOf))].filter((lane) => lane !== NOBODY).sort((a, b) => {
     if (a.startsWith("c") !== b.startsWith("c")) return a.startsWith("c") ? 1 : -1;
     return a.length - b.length || (a < b ? -1 : 1);
   });

@@ -75,6 +75,8 @@ describe("histories as text", () => {
     );
     expect(problem("{:process 0, :type}", "porcupine-kv")).toMatch(/^1: column/);
     expect(problem("[".repeat(100), "porcupine-kv")).toMatch(/nested deeper/);
+    expect(problem(`${good}{"process":0,"ty`, "jsonl")).toMatch(/^2: not JSON.*; the text seems to be cut off here/);
+    expect(problem(`${good}{"process":0,"ty\n`, "jsonl")).not.toContain("cut off");
     expect(() => detectFormat("hello")).toThrow(FormatError);
     expect(() => detectFormat(" \n")).toThrow("empty");
   });

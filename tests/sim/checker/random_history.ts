@@ -21,7 +21,19 @@ export interface HistoryShape {
   readonly unknown: number;
   /** How many different values are written; null for a new one each time. */
   readonly values: number | null;
+  /** What happens besides, from the middle on: between its steps the other clients go on. */
+  readonly episode?: (store: Store) => Iterator<void>;
 }
+
+/** The object, and the history, as an episode sees them. */
+export interface Store {
+  readonly object: Map<string, Value>;
+  /** Notes an event of one of its own clients, counted from 0. */
+  note(client: number, type: HistoryEvent["type"], f: string, key: string | null, value: Value): void;
+}
+
+/** The processes of an episode's clients. */
+const EPISODE = 1_000_000;
 
 interface Running {
   readonly process: number;
@@ -50,7 +62,17 @@ export function randomHistory(shape: HistoryShape): HistoryEvent[] {
     events.push({ process: each.process, type, f: each.f, key: each.key, value, time: events.length * 1000 });
   };
   const fresh = (): Value => shape.values === null ? ++values : below(shape.values);
-  while (made < shape.operations || running.some((each) => each !== undefined)) {
+  const episode = shape.episode?.({
+    object,
+    note: (client, type, f, key, value) => {
+      events.push({ process: EPISODE + client, type, f, key, value, time: events.length * 1000 });
+    },
+  });
+  let over = episode === undefined;
+  while (made < shape.operations || running.some((each) => each !== undefined) || !over) {
+    if (episode !== undefined && !over && 2 * made >= shape.operations && random.next() < 0.3) {
+      over = episode.next().done === true;
+    }
     const slot = below(shape.processes);
     const each = running[slot];
     if (each === undefined) {

@@ -203,7 +203,7 @@ describe("the transport between replicas", () => {
     const seen: string[] = [];
     const clocks = [0, 1, 2].map(() => new ProcessClock(world.time));
     const all: SimTransport[] = clocks.map((clock, id) =>
-      new SimTransport(id, world.network, clock, (peer) => all[peer] ?? null, () => {})
+      new SimTransport({ id, network: world.network, clock, find: (peer) => all[peer] ?? null, onFrame: () => {} })
     );
     all.forEach((transport, id) =>
       transport.listen({ onMessage: (from, body) => void seen.push(`${from}→${id} ${body.join()}`) })

@@ -159,15 +159,15 @@ describe("a scripted scenario", () => {
   });
 
   test.each([
-    ["crash leader 1", 'line 1: "crash leader 1": there are no roles in a standalone server; crash the whole of it'],
+    ["crash leader 1", 'line 1: server 1 has no role "leader": it has none'],
     ["crash 2", "line 1: there is no server 2, only 1"],
     ["crash", 'line 1: the server\'s number is missing or no number in "crash"'],
     ["drop c1→1", "line 1: no message waits there; those that do: none"],
     ["drop 1", 'line 1: "drop 1" names no link: write drop 1→3 or drop c1→1'],
     ["partition 1", 'line 1: "partition 1" names no groups: write partition 1 | 2 3'],
-    ["c1 sing song", 'line 1: a client can put, get, delete and increment, not "sing"'],
+    ["c1 sing song", 'line 1: a client can put, get, delete, increment and use servers, not "sing"'],
     ["flip 1 nothing 0", "line 1: there is no file nothing"],
-    ["\nhope", 'line 2: "hope" is no step. There are: hold, flow,'],
+    ["\nhope", 'line 2: "hope" is no step. There are: tick MS, wait MS for TEXT,'],
     ["expect wonders", 'line 1: expected "wonders"; what happened:'],
   ])("that says %j is refused", async (script, message) => {
     await expect(runScript(script)).rejects.toThrow(message);

@@ -5,6 +5,10 @@
  */
 import { KVClient } from "../../../src/client/kv_client.ts";
 import { KvError } from "../../../src/core/errors.ts";
+import { KVStore } from "../../../src/core/kv/kv_store.ts";
+import { openDurableLog } from "../../../src/log/durable_log.ts";
+import type { Protocol } from "../../../src/sim/run/protocols.ts";
+import { type Host, type HostContext, type HostFactory, withDescriptions } from "../../../src/sim/world/host.ts";
 import { addressOf } from "../../../src/sim/world/sim_connector.ts";
 import { type FaultProfile, Simulation, standaloneHost } from "../../../src/sim/world/simulation.ts";
 
@@ -87,4 +91,16 @@ export async function runClients(shape: RunShape): Promise<Outcome> {
   await simulation.runUntil(() => outcome.isFinished, 120_000);
   if (failures.length > 0) throw failures[0];
   return outcome;
+}
+
+/** Servers of a protocol without anything between their parts. */
+export function replicaHost(protocol: Protocol): HostFactory {
+  const make = (context: HostContext): Host => {
+    const { disk, clock, random } = context;
+    const log = openDurableLog({ disk, clock, random, options: { segmentBytes: 65_536, reserveBytes: 4096 } });
+    const store = new KVStore();
+    const sizes = { snapshotEvery_bytes: 12_288, snapshotSlice_bytes: 4096, cache_bytes: 1e6, catchUp_bytes: 1e5 };
+    return { ...protocol.make({ ...context, log, stateMachine: store, ...sizes }), store, log };
+  };
+  return withDescriptions(make, protocol.describe);
 }

@@ -1,10 +1,12 @@
 /**
  * Lists that grow by appends of elements that are unique. A list tells the order of the writes by itself, so what
- * holds can be said without a search: every read is a beginning of the last one, holds what was acknowledged
- * before it began, and nothing is there twice.
+ * holds can mostly be said without a search: every read is a beginning of the last one, holds what was acknowledged
+ * before it began, and nothing is there twice. The checker of histories has the last word.
  *
  * @module
  */
+import { KV_EMPTY } from "../../checker/cell_model.ts";
+import { judgeHistory } from "../linearizability.ts";
 import { Recorder } from "../recorder.ts";
 import { type Actor, type Arena, pick, type Workload } from "../workload.ts";
 
@@ -25,7 +27,7 @@ interface List {
   last: readonly string[] | null;
 }
 
-/** Checked by the order that lists keep. */
+/** Checked by the order that lists keep, and for linearizability. */
 export class AppendWorkload implements Workload {
   readonly name = "append";
   readonly recorder: Recorder;
@@ -55,6 +57,7 @@ export class AppendWorkload implements Workload {
 
   check(): void {
     for (const [key, list] of this.#lists) this.#checkList(key, list);
+    judgeHistory(this.#arena.violations, this.name, this.recorder.events, KV_EMPTY);
   }
 
   #checkList(key: string, { acknowledged, failed, reads, last }: List): void {

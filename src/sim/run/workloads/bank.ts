@@ -1,17 +1,19 @@
 /**
  * A bank: transfers between accounts in one atomic step each. Whatever happens, the money in it is the same, at
- * every read.
+ * every read, and all transfers and reads have an order.
  *
  * @module
  */
 import type { EntryView } from "../../../client/entries.ts";
 import { op, when } from "../../../client/txn_builder.ts";
+import { TRANSACTIONS } from "../../checker/transaction_model.ts";
+import { judgeHistory } from "../linearizability.ts";
 import { Recorder } from "../recorder.ts";
 import { type Actor, type Arena, between, type Workload } from "../workload.ts";
 
 const INITIAL = 100;
 
-/** Checked by its sum. */
+/** Checked by its sum, and for linearizability as transactions. */
 export class BankWorkload implements Workload {
   readonly name = "bank";
   readonly recorder: Recorder;
@@ -42,6 +44,7 @@ export class BankWorkload implements Workload {
 
   check(): void {
     // The sum was checked at every read.
+    judgeHistory(this.#arena.violations, this.name, this.recorder.events, TRANSACTIONS);
   }
 
   /** All accounts at one revision: by name or as a range. Empty before the bank is open; null when it failed. */
@@ -49,13 +52,15 @@ export class BankWorkload implements Workload {
     const byRange = actor.dice.next() < 0.5;
     const { client } = actor;
     const wasOpen = this.#opened;
-    const what = { f: "balances", key: "bank", value: null, isWrite: false };
+    const asked = this.#accounts.map((key) => ["r", key, null]);
+    const what = { f: "txn", key: "bank", value: asked, isWrite: false };
     const read = await this.recorder.perform(
       actor.id,
       what,
       async () =>
         byRange ? await client.range({ prefix: "bank/" }).toArray() : await client.getMany([...this.#accounts]),
-      (entries) => ({ value: entries.map((entry) => entry?.value ?? null).join(" ") }),
+      // In both cases in the order of the accounts; where some are missing the sum tells.
+      (entries) => ({ value: this.#accounts.map((key, at) => ["r", key, entries[at]?.value ?? null]) }),
     );
     if (read.type !== "ok") return null;
     const entries = read.value.filter((entry) => entry !== null);
@@ -74,7 +79,8 @@ export class BankWorkload implements Workload {
   }
 
   async #open(actor: Actor): Promise<void> {
-    const what = { f: "open", key: "bank", value: null, isWrite: true };
+    const steps = this.#accounts.flatMap((key) => [["is", key, null], ["w", key, String(INITIAL)]]);
+    const what = { f: "txn", key: "bank", value: steps, isWrite: true };
     const opening = {
       compare: this.#accounts.map((key) => when.absent(key)),
       then: this.#accounts.map((key) => op.put(key, String(INITIAL))),
@@ -107,7 +113,14 @@ export class BankWorkload implements Workload {
         op.put(target, String(Number(after.value) + amount)),
       ],
     };
-    const what = { f: "transfer", key: "bank", value: `${source} ${target} ${amount}`, isWrite: true };
+    // The comparison asks for more than equal balances, so the history allows what the server may refuse.
+    const steps = [
+      ["is", source, before.value],
+      ["is", target, after.value],
+      ["w", source, String(Number(before.value) - amount)],
+      ["w", target, String(Number(after.value) + amount)],
+    ];
+    const what = { f: "txn", key: "bank", value: steps, isWrite: true };
     await this.recorder.perform(
       actor.id,
       what,

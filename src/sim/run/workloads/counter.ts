@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { historyViolation } from "../linearizability.ts";
+import { COUNTER } from "../../checker/cell_model.ts";
+import { judgeHistory } from "../linearizability.ts";
 import { Recorder } from "../recorder.ts";
 import { type Actor, type Arena, pick, type Workload } from "../workload.ts";
 
@@ -55,8 +56,7 @@ export class CounterWorkload implements Workload {
         );
       }
     }
-    const found = historyViolation(this.recorder.events, "counter");
-    if (found !== null) violations.report(this.name, found);
+    judgeHistory(violations, this.name, this.recorder.events, COUNTER);
   }
 
   async #get(actor: Actor, key: string): Promise<number | null> {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { historyViolation } from "../linearizability.ts";
+import { KV } from "../../checker/cell_model.ts";
+import { judgeHistory } from "../linearizability.ts";
 import { Recorder } from "../recorder.ts";
 import { type Actor, type Arena, pick, type Workload } from "../workload.ts";
 
@@ -37,8 +38,7 @@ export class RegisterWorkload implements Workload {
   }
 
   check(): void {
-    const found = historyViolation(this.recorder.events, "kv");
-    if (found !== null) this.#arena.violations.report(this.name, found);
+    judgeHistory(this.#arena.violations, this.name, this.recorder.events, KV);
   }
 
   async #get(actor: Actor, key: string): Promise<void> {
