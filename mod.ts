@@ -8,6 +8,8 @@
  * - **the core**: {@link KVStore}, a deterministic state machine, under {@link Standalone} replication over a
  *   {@link Log}. It does no I/O of its own: a clock, randomness and a disk are handed to it.
  *
+ * The simulator and the checker of histories are `@x/kvpaxos/sim`.
+ *
  * @example A client
  * ```ts
  * import { connect, stringCodec } from "@x/kvpaxos";
@@ -30,6 +32,8 @@
 export * from "./src/core/errors.ts";
 export * from "./src/core/replication.ts";
 export { Standalone, type StandaloneOptions } from "./src/core/standalone.ts";
+export { Paxos } from "./src/core/paxos/paxos.ts";
+export { DEFAULT_PAXOS_TIMES, type PaxosEvent, type PaxosOptions, type PaxosTimes } from "./src/core/paxos/options.ts";
 export { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions } from "./src/core/snapshotter.ts";
 
 export {
@@ -44,6 +48,7 @@ export * from "./src/core/kv/command.ts";
 export { decodeCommand, encodeCommand } from "./src/core/kv/command_codec.ts";
 export { decodeEvents, decodeResult, encodeEvents, encodeResult } from "./src/core/kv/result_codec.ts";
 export * from "./src/core/kv/result.ts";
+export type { Consistency } from "./src/core/kv/stale_read.ts";
 export { DEFAULT_LIMITS, type Limits } from "./src/core/kv/limits.ts";
 export { CodecError } from "./src/codec/byte_reader.ts";
 export {
@@ -69,6 +74,7 @@ export { MemoryLog, type MemoryLogOptions } from "./src/log/memory_log.ts";
 export { openNodeDisk } from "./src/adapters/node_disk.ts";
 export { systemClock } from "./src/adapters/system_clock.ts";
 export { systemRandom } from "./src/adapters/system_random.ts";
+export { createMemoryTransports } from "./src/adapters/memory_transport.ts";
 
 export { connect, type ConnectOptions, type Protocol } from "./src/adapters/connect.ts";
 export { httpConnector } from "./src/adapters/http_connection.ts";
@@ -84,4 +90,6 @@ export { type WatchOptions, WatchStream } from "./src/client/watch_stream.ts";
 export * from "./src/client/txn_builder.ts";
 
 export { type ListeningAddress, type RunningServer, type ServerOptions, startServer } from "./src/server/server.ts";
+export type { ClusterOptions, PeerAddress } from "./src/server/cluster/replica.ts";
+export type { DurationRange, RoleFailureOptions } from "./src/server/cluster/role_failures.ts";
 export { VERSION } from "./src/version.ts";

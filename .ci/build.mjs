@@ -20,7 +20,9 @@ function run(command, args) {
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const common = ["--format", "esm", "--platform", "node", "--target", "node20", "--no-config", "--silent"];
-console.log(`library      dist/mod.js, dist/mod.d.ts   ${run("tsup", ["mod.ts", ...common, "--out-dir", "dist", "--dts"])}`);
+// Both entry points at once, so that they share their common code: a KvError of one is a KvError of the other.
+const entries = ["--entry.mod", "mod.ts", "--entry.sim", "src/sim/sim.ts"];
+console.log(`library      dist/{mod,sim}.{js,d.ts}   ${run("tsup", [...entries, ...common, "--out-dir", "dist", "--dts"])}`);
 for (const name of ["kvserver", "kvclient"]) {
   const entry = `cli/${name}/main.ts`;
   const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", "dist/cli", "--no-splitting"]);

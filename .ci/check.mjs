@@ -4,11 +4,11 @@ import { spawnSync } from "node:child_process";
 const checks = [
   ["types, whole tree", "tsc", ["-p", "."]],
   ["types, without any runtime's", "tsc", ["-p", "src/tsconfig.json"]],
-  ["types, as Deno sees them", "deno", ["check", "mod.ts", "cli/kvserver/main.ts", "cli/kvclient/main.ts"]],
+  ["types, as Deno sees them", "deno", ["check", "mod.ts", "src/sim/sim.ts", "cli/kvserver/main.ts", "cli/kvclient/main.ts"]],
   ["format", "deno", ["fmt", "--check"]],
   ["lint", "deno", ["lint"]],
   ["lint with types", "oxlint", ["--type-aware", "-c", ".ci/oxlint.json", "mod.ts", "src", "cli", "tests"]],
-  ["public docs", "deno", ["doc", "--lint", "mod.ts"]],
+  ["public docs", "deno", ["doc", "--lint", "mod.ts", "src/sim/sim.ts"]],
   ["publishable to JSR", "deno", ["publish", "--dry-run", "--allow-dirty"]],
 ];
 

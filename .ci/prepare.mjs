@@ -47,7 +47,9 @@ if (!stampIs(modulesStamp, modulesHash)) {
 if (what === "executables") {
   const buildStamp = join(root, "dist", ".stamp");
   const buildHash = hashOf(["package-lock.json", "mod.ts", "src", "cli", "compat", ".ci/build.mjs"]);
-  const built = ["kvserver", "kvclient", "mod.js", "mod.d.ts"].every((name) => existsSync(join(root, "dist", name)));
+  const built = ["kvserver", "kvclient", "mod.js", "mod.d.ts", "sim.js", "sim.d.ts"].every((name) =>
+    existsSync(join(root, "dist", name))
+  );
   if (!built || !stampIs(buildStamp, buildHash)) {
     run("node", [".ci/build.mjs"]);
     writeFileSync(buildStamp, buildHash);

@@ -206,6 +206,27 @@ export function duration(value: string): number {
   return milliseconds;
 }
 
+/** Durations from a shorter to a longer one, in milliseconds: `1s..4s`; one alone is both. */
+export function durationRange(value: string): { readonly least_ms: number; readonly most_ms: number } {
+  const parts = value.split("..");
+  try {
+    const [least_ms, most_ms = least_ms] = parts.map(duration);
+    if (parts.length <= 2 && least_ms! <= most_ms!) return { least_ms: least_ms!, most_ms: most_ms! };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  throw new UsageError("is not a range of durations; write 1s..4s, the shorter one first, or one duration");
+}
+
+/** Some of a few words, each once, separated by commas. */
+export function someOf<const T extends string>(choices: readonly T[]): Parse<readonly T[]> {
+  return (value) => {
+    const found = value.split(",").map((word) => oneOf(choices)(word.trim()));
+    if (new Set(found).size < found.length) throw new UsageError("names one of them twice");
+    return found;
+  };
+}
+
 const UNITS_BYTES: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** A size in bytes in a range: `4096`, `64k`, `1m`, `2g` (powers of 1024; `KiB` and `kb` are the same). */

@@ -1,5 +1,5 @@
 /**
- * `put`, `get`, `delete` and `status`: one operation each.
+ * `put`, `get` and `delete`: one operation each.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { type Key, keyFromText, textToBytes } from "../../src/codec/bytes.ts";
 import { type Expiry, NO_EXPIRY, type Put } from "../../src/core/kv/command.ts";
 import { entryToJson, keyToJson } from "../../src/core/kv/json/json_form.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";
-import { type Context, writeJson, writeLine } from "./context.ts";
+import { consistencyOf, type Context, writeJson, writeLine } from "./context.ts";
 import { showBytes } from "./display.ts";
 import { expectResult, type Store } from "./store.ts";
 import { FLAGS } from "./flags.ts";
@@ -72,7 +72,10 @@ async function valueOf({ terminal, line }: Context): Promise<Uint8Array> {
 /** `get KEY` */
 export async function get({ terminal, line, json, signal }: Context, store: Store): Promise<number> {
   const key = keyFromText(line.operands[0]!);
-  const { entry, revision } = expectResult(await store.execute({ type: "get", key }, signal), "get");
+  const { entry, revision } = expectResult(
+    await store.execute({ type: "get", key }, signal, consistencyOf(line)),
+    "get",
+  );
   if (json) {
     await writeJson(terminal, {
       key: keyToJson(key),
@@ -106,27 +109,4 @@ export async function remove({ terminal, line, json, signal }: Context, store: S
   else if (deleted > 0) await writeLine(terminal, `${deleted} deleted (revision ${revision})`);
   else terminal.writeError("kvclient: (absent)\n");
   return deleted > 0 ? EXIT.done : EXIT.absent;
-}
-
-/** `status` */
-export async function status({ terminal, json, style, signal }: Context, store: Store): Promise<number> {
-  const fields = await store.status(signal);
-  if (json) {
-    await writeJson(terminal, fields);
-    return EXIT.done;
-  }
-  const rows = flatten(fields, "");
-  const width = Math.max(...rows.map(([name]) => name.length));
-  for (const [name, value] of rows) await writeLine(terminal, `${style.dim(name.padEnd(width))}  ${value}`);
-  return EXIT.done;
-}
-
-/** Nested fields as rows with dotted names. */
-function flatten(fields: object, prefix: string): [name: string, value: string][] {
-  return Object.entries(fields).flatMap(([name, value]): [string, string][] => {
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      return flatten(value, `${prefix}${name}.`);
-    }
-    return [[prefix + name, typeof value === "string" ? value : JSON.stringify(value) ?? ""]];
-  });
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import type { KvError } from "../../src/core/errors.ts";
+import type { Consistency } from "../../src/core/kv/stale_read.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT } from "../exit_code.ts";
 import type { Style, Terminal } from "../terminal.ts";
+import { FLAGS } from "./flags.ts";
 import type { Connect, Store } from "./store.ts";
 import type { Resolved } from "./target.ts";
 
@@ -25,6 +27,11 @@ export interface Context {
 
 /** A command that needs a client. Returns the exit code. */
 export type RunCommand = (context: Context, store: Store) => Promise<number>;
+
+/** Whether what is read may be stale. */
+export function consistencyOf(line: CommandLine): Consistency {
+  return line.get(FLAGS.stale) ? "stale" : "linearizable";
+}
 
 /** Writes a line of JSON. */
 export function writeJson(terminal: Terminal, value: unknown): Promise<void> {

@@ -1,5 +1,6 @@
 /**
- * `demo`: five PUTs, five GETs and five DELETEs on keys of its own, each printed and checked.
+ * `demo`: five PUTs, five GETs and five DELETEs on keys of its own, each printed and checked; on request each phase
+ * through another replica, which shows that they are one store.
  *
  * @module
  */
@@ -10,7 +11,8 @@ import type { Result } from "../../src/core/kv/result.ts";
 import { EXIT } from "../exit_code.ts";
 import { type Context, exitCodeOf, writeJson, writeLine } from "./context.ts";
 import { showDuration } from "./display.ts";
-import { formatServer } from "./profile.ts";
+import { FLAGS } from "./flags.ts";
+import { formatServer, parseServer } from "./profile.ts";
 import type { Store } from "./store.ts";
 
 /** What is stored before the demo begins. */
@@ -62,26 +64,12 @@ export async function demo(context: Context, store: Store): Promise<number> {
 
   const expected = new Map(STOCK);
   const tally: Tally = { wrong: 0, code: EXIT.done };
-  await show(`Storing ${STOCK.length} keys to begin with: ${STOCK.map(([name]) => name).join(", ")}`);
-  await run(context, store, "prepare", STOCK.map(([name, value]) => putStep(prefix, name, value)), tally);
-
-  await show(`\n${style.bold("PUT: store a value under a key")}`);
-  for (const [name, value] of PUTS) expected.set(name, value);
-  await run(context, store, "put", PUTS.map(([name, value]) => putStep(prefix, name, value)), tally);
-
-  await show(`\n${style.bold("GET: read a value back")}`);
-  await run(context, store, "get", GETS.map((name) => getStep(prefix, name, expected.get(name))), tally);
-
-  await show(`\n${style.bold("DELETE: remove a key")}`);
-  for (const name of DELETES) expected.delete(name);
-  await run(context, store, "delete", DELETES.map((name) => deleteStep(prefix, name)), tally);
-
-  await show("\nChecking that the deleted keys are absent and the others are as they should be");
-  const names = [...new Set([...STOCK, ...PUTS].map(([name]) => name))];
-  await run(context, store, "verify", names.map((name) => getStep(prefix, name, expected.get(name))), tally);
-
-  await show(`Removing the ${expected.size} keys that are left`);
-  await run(context, store, "clean", [...expected.keys()].map((name) => deleteStep(prefix, name)), tally);
+  const doors = await openDoors(context, store);
+  try {
+    await runPhases(context, doors, prefix, expected, tally, show);
+  } finally {
+    await doors.close();
+  }
 
   if (json) await writeJson(terminal, { phase: "end", wrong: tally.wrong, passed: tally.wrong === 0 });
   await show(
@@ -92,6 +80,68 @@ export async function demo(context: Context, store: Store): Promise<number> {
       }`,
   );
   return tally.code;
+}
+
+/** What each phase goes through. */
+interface Doors {
+  /** The next store, and how its place is told to people. */
+  next(): { readonly store: Store; readonly through: string };
+  close(): Promise<void>;
+}
+
+/** One store for all phases, or with `--spread` one for each replica that answers, taken in turn. */
+async function openDoors({ line, resolved, connect, signal }: Context, store: Store): Promise<Doors> {
+  if (!line.get(FLAGS.spread)) return { next: () => ({ store, through: "" }), close: () => Promise.resolve() };
+  const reports = await store.reports(signal);
+  const answering = reports.filter(({ status }) => status !== null);
+  if (answering.length === 0) throw reports[0]!.error ?? new KvError("UNAVAILABLE", "no server answers");
+  const doors = answering.map(({ server }) => {
+    return { store: connect({ ...resolved.target, servers: [parseServer(server)] }), through: `, through ${server}` };
+  });
+  let turn = 0;
+  return {
+    next: () => doors[turn++ % doors.length]!,
+    close: async () => {
+      await Promise.all(doors.map((door) => door.store.close()));
+    },
+  };
+}
+
+async function runPhases(
+  context: Context,
+  doors: Doors,
+  prefix: string,
+  expected: Map<string, string>,
+  tally: Tally,
+  show: (line: string) => Promise<void>,
+): Promise<void> {
+  const { style } = context;
+  let door = doors.next();
+  await show(`Storing ${STOCK.length} keys to begin with: ${STOCK.map(([name]) => name).join(", ")}${door.through}`);
+  await run(context, door.store, "prepare", STOCK.map(([name, value]) => putStep(prefix, name, value)), tally);
+
+  door = doors.next();
+  await show(`\n${style.bold("PUT: store a value under a key")}${door.through}`);
+  for (const [name, value] of PUTS) expected.set(name, value);
+  await run(context, door.store, "put", PUTS.map(([name, value]) => putStep(prefix, name, value)), tally);
+
+  door = doors.next();
+  await show(`\n${style.bold("GET: read a value back")}${door.through}`);
+  await run(context, door.store, "get", GETS.map((name) => getStep(prefix, name, expected.get(name))), tally);
+
+  door = doors.next();
+  await show(`\n${style.bold("DELETE: remove a key")}${door.through}`);
+  for (const name of DELETES) expected.delete(name);
+  await run(context, door.store, "delete", DELETES.map((name) => deleteStep(prefix, name)), tally);
+
+  door = doors.next();
+  await show(`\nChecking that the deleted keys are absent and the others are as they should be${door.through}`);
+  const names = [...new Set([...STOCK, ...PUTS].map(([name]) => name))];
+  await run(context, door.store, "verify", names.map((name) => getStep(prefix, name, expected.get(name))), tally);
+
+  door = doors.next();
+  await show(`Removing the ${expected.size} keys that are left${door.through}`);
+  await run(context, door.store, "clean", [...expected.keys()].map((name) => deleteStep(prefix, name)), tally);
 }
 
 interface Tally {

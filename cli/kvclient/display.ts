@@ -62,6 +62,8 @@ export function showResult(result: Result): string {
         result.succeeded ? "succeeded" : "the comparison failed",
         ...result.results.map((inner) => showResult(inner).replaceAll(/^/gm, "  ")),
       ].join("\n");
+    case "session":
+      return `incarnation ${result.incarnation}`;
     case "done":
       return "OK";
     case "error":

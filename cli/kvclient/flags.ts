@@ -131,6 +131,8 @@ export const FLAGS: {
   readonly ifAbsent: Flag<boolean>;
   readonly ifRevision: Flag<number | undefined>;
   readonly revision: Flag<boolean>;
+  readonly stale: Flag<boolean>;
+  readonly spread: Flag<boolean>;
   readonly prefix: Flag<string | undefined>;
   readonly start: Flag<string | undefined>;
   readonly end: Flag<string | undefined>;
@@ -176,6 +178,16 @@ export const FLAGS: {
     name: "revision",
     group: OPTIONS,
     summary: "print the revision of the key's last write instead of its value",
+  }),
+  stale: switchFlag({
+    name: "stale",
+    group: OPTIONS,
+    summary: "take what the server that is asked knows, however old, also while no majority can be reached",
+  }),
+  spread: switchFlag({
+    name: "spread",
+    group: OPTIONS,
+    summary: "each phase through another replica of the cluster",
   }),
   prefix: valueFlag({
     name: "prefix",

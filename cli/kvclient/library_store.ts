@@ -8,9 +8,11 @@ import type { KVClient } from "../../src/client/kv_client.ts";
 import { keyFromBytes, keyToBytes } from "../../src/codec/bytes.ts";
 import type { WatchRequest } from "../../src/client/connection.ts";
 import type { Operation } from "../../src/core/kv/command.ts";
+import type { Consistency } from "../../src/core/kv/stale_read.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
+import { askAll } from "./server_reports.ts";
 import { askStatus } from "./server_status.ts";
-import type { ServerStatus, Store, Target } from "./store.ts";
+import type { ServerReport, ServerStatus, Store, Target } from "./store.ts";
 
 /** The server decides what is too large; a client that asked less of it could not be told so. */
 const UNLIMITED = {
@@ -39,8 +41,8 @@ class LibraryStore implements Store {
     });
   }
 
-  execute(operation: Operation, signal?: AbortSignal): Promise<Result> {
-    return this.#client.execute(operation, signal === undefined ? {} : { signal });
+  execute(operation: Operation, signal?: AbortSignal, consistency: Consistency = "linearizable"): Promise<Result> {
+    return this.#client.execute(operation, { consistency, ...(signal === undefined ? {} : { signal }) });
   }
 
   async *watch({ start, end, fromRevision }: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent> {
@@ -53,6 +55,10 @@ class LibraryStore implements Store {
 
   status(signal?: AbortSignal): Promise<ServerStatus> {
     return askStatus(this.#target, signal);
+  }
+
+  reports(signal?: AbortSignal): Promise<readonly ServerReport[]> {
+    return askAll(this.#target, signal);
   }
 
   async close(): Promise<void> {

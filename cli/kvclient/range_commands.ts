@@ -11,7 +11,7 @@ import { eventToJson, keyedEntryToJson, keyToJson } from "../../src/core/kv/json
 import type { KeyedEntry, RangeResult } from "../../src/core/kv/result.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, UsageError } from "../exit_code.ts";
-import { type Context, writeJson, writeLine } from "./context.ts";
+import { consistencyOf, type Context, writeJson, writeLine } from "./context.ts";
 import { showBytes, showEvent, showKey } from "./display.ts";
 import { expectResult, type Store } from "./store.ts";
 import { FLAGS } from "./flags.ts";
@@ -26,7 +26,7 @@ export async function range(context: Context, store: Store): Promise<number> {
   const keysOnly = line.get(FLAGS.keysOnly);
   if (line.get(FLAGS.countOnly)) {
     const counting: Range = { type: "range", ...bounds, limit: 0, reverse: false, projection: "count" };
-    const { count, revision } = expectResult(await store.execute(counting, signal), "range");
+    const { count, revision } = expectResult(await store.execute(counting, signal, consistencyOf(line)), "range");
     if (json) await writeJson(terminal, { count, revision });
     else await writeLine(terminal, String(count));
     return EXIT.done;
@@ -37,7 +37,7 @@ export async function range(context: Context, store: Store): Promise<number> {
   let revision = 0;
   if (json) await terminal.write('{"entries":[');
   const all: Range = { type: "range", ...bounds, limit: 0, reverse, projection: keysOnly ? "keys" : "entries" };
-  for await (const page of pages(store, all, line.get(FLAGS.limit) ?? Infinity, signal)) {
+  for await (const page of pages(store, all, line, signal)) {
     const lines = page.entries.map((entry, i) => {
       if (!json) return `${showEntry(entry, keysOnly)}\n`;
       return `${count + i === 0 ? "" : ","}\n${
@@ -57,14 +57,15 @@ function showEntry({ key, entry }: KeyedEntry, keysOnly: boolean): string {
 }
 
 /** The pages of a range. Each is consistent at its own revision. */
-async function* pages(store: Store, whole: Range, limit: number, signal: AbortSignal): AsyncGenerator<RangeResult> {
+async function* pages(store: Store, whole: Range, line: CommandLine, signal: AbortSignal): AsyncGenerator<RangeResult> {
   let { start, end } = whole;
   let pageSize = PAGE;
+  let limit = line.get(FLAGS.limit) ?? Infinity;
   while (limit > 0) {
     const operation: Range = { ...whole, start, end, limit: Math.min(pageSize, limit) };
     let page: RangeResult;
     try {
-      page = expectResult(await store.execute(operation, signal), "range");
+      page = expectResult(await store.execute(operation, signal, consistencyOf(line)), "range");
     } catch (error) {
       if (!(error instanceof KvError) || error.code !== "MESSAGE_TOO_LARGE" || operation.limit === 1) throw error;
       pageSize = Math.max(1, Math.floor(operation.limit / 4));

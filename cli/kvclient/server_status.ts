@@ -1,5 +1,5 @@
 /**
- * Asks a server what it is: `INFO` over TCP and UDP, `/v1/status` over HTTP. The servers are asked in turn until
+ * Asks a server what it is: `KVSTATUS` over TCP and UDP, `/v1/status` over HTTP. The servers are asked in turn until
  * one answers, within one deadline.
  *
  * @module
@@ -23,7 +23,7 @@ export async function askStatus(target: Target, signal?: AbortSignal): Promise<S
   let last: unknown = null;
   for (const server of target.servers) {
     try {
-      return await askServer(server, target, until);
+      return await askOne(server, target, until);
     } catch (error) {
       if (signal?.aborted === true) throw new KvError("ABORTED", "status: it was aborted", { cause: error });
       last = error;
@@ -40,12 +40,17 @@ function messageOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-async function askServer(server: ServerAddress, target: Target, until: AbortSignal): Promise<ServerStatus> {
+/** What one server says of itself, until the signal aborts. */
+export async function askOne(
+  server: ServerAddress,
+  target: Target,
+  until: AbortSignal,
+): Promise<ServerStatus> {
   switch (target.protocol) {
     case "tcp":
-      return statusOfInfo(await askOverTcp(server, target.password, until));
+      return statusOfReply(await askOverTcp(server, target.password, until));
     case "udp":
-      return statusOfInfo(await askOverUdp(server, until));
+      return statusOfReply(await askOverUdp(server, until));
     default:
       return await askOverHttp(server, target.password, until);
   }
@@ -91,7 +96,7 @@ function askOverTcp(server: ServerAddress, password: string | null, until: Abort
     socket.on("connect", () => {
       const out = new ByteWriter(256);
       if (password !== null) writeCommand(out, ["AUTH", keyFromText(password)]);
-      writeCommand(out, ["INFO"]);
+      writeCommand(out, ["KVSTATUS"]);
       socket.write(out.view());
     });
     socket.on("data", (bytes: Uint8Array) => {
@@ -115,7 +120,7 @@ function askOverUdp(server: ServerAddress, until: AbortSignal): Promise<RespRepl
     const socket = createSocket(isIPv6(server.host) ? "udp6" : "udp4");
     const id = crypto.getRandomValues(new Uint8Array(8));
     const out = new ByteWriter(64);
-    writeCommand(out, ["INFO"]);
+    writeCommand(out, ["KVSTATUS"]);
     const datagram = concatBytes([id, out.view()]);
     const send = (): void =>
       socket.send(datagram, server.port, server.host, (error) => {
@@ -155,17 +160,10 @@ function settleReply(reply: RespReply, resolve: (reply: RespReply) => void, reje
   else resolve(reply instanceof Uint8Array ? reply.slice() : reply);
 }
 
-/** `# Section` lines and `name:value` lines as nested fields. */
-function statusOfInfo(reply: RespReply): ServerStatus {
-  const text = reply instanceof Uint8Array ? bytesToText(reply) : typeof reply === "string" ? reply : "";
-  const sections: Record<string, Record<string, string>> = {};
-  let section: Record<string, string> = {};
-  for (const line of text.split("\r\n")) {
-    const colon = line.indexOf(":");
-    if (line.startsWith("# ")) sections[line.slice(2).toLowerCase()] = section = {};
-    else if (colon > 0) section[line.slice(0, colon)] = line.slice(colon + 1);
-  }
-  const version = sections["server"]?.["kvpaxos_version"];
-  if (version === undefined) throw new KvError("PROTOCOL_ERROR", "the server is no kvserver");
-  return { version, ...sections };
+/** The page in a reply. */
+function statusOfReply(reply: RespReply): ServerStatus {
+  const text = reply instanceof Uint8Array ? bytesToText(reply) : "";
+  const page: unknown = text.startsWith("{") ? JSON.parse(text) : null;
+  if (!isStatus(page)) throw new KvError("PROTOCOL_ERROR", "the server is no kvserver");
+  return page;
 }

@@ -9,7 +9,7 @@ import { KvError } from "../../src/core/errors.ts";
 import { resultToJson } from "../../src/core/kv/json/json_form.ts";
 import { EXIT, UsageError } from "../exit_code.ts";
 import type { Terminal } from "../terminal.ts";
-import { status } from "./basic_commands.ts";
+import { status } from "./status_command.ts";
 import { type Context, describeError, errorToJson, exitCodeOf, writeJson, writeLine } from "./context.ts";
 import { showDuration, showResult } from "./display.ts";
 import { formatServer, historyPath, writeProfile } from "./profile.ts";

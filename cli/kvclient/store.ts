@@ -5,7 +5,9 @@
  * @module
  */
 import type { ServerAddress, WatchRequest } from "../../src/client/connection.ts";
+import type { KvError } from "../../src/core/errors.ts";
 import type { Operation } from "../../src/core/kv/command.ts";
+import type { Consistency } from "../../src/core/kv/stale_read.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
 
 /** The protocols that a client can speak; RPC is the typed stub over HTTP. */
@@ -20,6 +22,14 @@ export interface ServerStatus {
   readonly [name: string]: unknown;
 }
 
+/** What one server says of itself, or why it does not. One of the two is null. */
+export interface ServerReport {
+  /** Where it was asked: `127.0.0.1:32000`. */
+  readonly server: string;
+  readonly status: ServerStatus | null;
+  readonly error: KvError | null;
+}
+
 /** What to connect to, and how. */
 export interface Target {
   readonly servers: readonly ServerAddress[];
@@ -32,11 +42,13 @@ export interface Target {
 /** A client of one or more servers. */
 export interface Store {
   /** Does an operation, writes exactly once. Rejects with a `KvError`, also for what the store itself refused. */
-  execute(operation: Operation, signal?: AbortSignal): Promise<Result>;
+  execute(operation: Operation, signal?: AbortSignal, consistency?: Consistency): Promise<Result>;
   /** The events of some keys until the signal aborts. */
   watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** What the server says of itself. Also shows that it can be reached, and with this password. */
   status(signal?: AbortSignal): Promise<ServerStatus>;
+  /** What each server says of itself: those named, and the other replicas of their cluster. Rejects when aborted. */
+  reports(signal?: AbortSignal): Promise<readonly ServerReport[]>;
   close(): Promise<void>;
 }
 

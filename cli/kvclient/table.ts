@@ -7,7 +7,7 @@ import { CLIENT_EXIT_CODES } from "../exit_code.ts";
 import type { Command, Flag, Program } from "../flags.ts";
 import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, SHOW_VERSION } from "../program.ts";
 import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
-import { SIMULATE_FLAGS } from "./simulate_command.ts";
+import { SIMULATE_FLAGS } from "./simulate_flags.ts";
 import { VERIFY_FLAGS } from "./verify_command.ts";
 
 const SHARED: readonly Flag<unknown>[] = [...Object.values(CONNECTION), ...Object.values(PRINTING)];
@@ -66,7 +66,7 @@ export const KVCLIENT: Program = {
       description: [
         "Writes exactly the value's bytes, and a line break only on a terminal. Exit code 3 when the key is absent.",
       ],
-      flags: [FLAGS.revision],
+      flags: [FLAGS.revision, FLAGS.stale],
       examples: [
         ["kvclient get greeting", ""],
         ["kvclient get photo > cat.jpg", "byte for byte"],
@@ -93,6 +93,7 @@ export const KVCLIENT: Program = {
         FLAGS.reverse,
         FLAGS.keysOnly,
         FLAGS.countOnly,
+        FLAGS.stale,
       ],
       examples: [
         ["kvclient range --prefix user/", "every key below user/"],
@@ -124,17 +125,28 @@ export const KVCLIENT: Program = {
       ],
     }),
     command("status", {
-      summary: "show what the server says of itself",
+      summary: "show what each replica says of itself",
       operands: "",
       operandCount: [0, 0],
-      examples: [["kvclient status -o json", ""]],
+      description: [
+        "One server is enough to find the others of its cluster. -o json is an array with an object for each replica; " +
+        "one that does not answer has reachable: false. Exit code 5 when none answers.",
+      ],
+      examples: [
+        ["kvclient status", "role, ballot, leader, slots, lag, connections and crashes of every replica"],
+        ["kvclient status -o json", "everything"],
+      ],
     }),
     command("demo", {
       summary: "show 5 PUTs, 5 GETs and 5 DELETEs, and check every reply",
       operands: "",
       operandCount: [0, 0],
       description: ["Works on keys of its own and removes them afterwards. Exit code 1 when a reply is wrong."],
-      examples: [["kvclient demo --protocol UDP", ""]],
+      flags: [FLAGS.spread],
+      examples: [["kvclient demo --protocol UDP", ""], [
+        "kvclient demo --spread",
+        "what one replica took, the others show",
+      ]],
     }),
     command("bench", {
       summary: "measure operations per second and latency",
@@ -162,6 +174,8 @@ export const KVCLIENT: Program = {
       description: [
         "A seed decides everything: the same seed gives the same run, with the same trace hash. Exit code 1 when " +
         "something was wrong; the first run that failed is then made small and told as a line that replays it.",
+        "Several runs go on at once (--jobs); what is printed is in the order of the seeds all the same. Ctrl-C ends " +
+        "them, with what they came to until then and exit code 130.",
       ],
       flags: Object.values(SIMULATE_FLAGS),
       examples: [

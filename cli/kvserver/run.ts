@@ -8,9 +8,12 @@ import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, Failure } from "../exit_code.ts";
 import { runProgram } from "../program.ts";
-import type { Signal, Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
+import { runCluster } from "./cluster.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
+import { type Processes, STOP_WITH_STDIN } from "./processes.ts";
 import { formatAddress, isLoopback, type Settings, settingsOf } from "./settings.ts";
+import { stopOnSignals } from "./signals.ts";
 import { describeStartupError } from "./startup_error.ts";
 import { FLAGS, KVSERVER } from "./table.ts";
 
@@ -22,6 +25,8 @@ export interface Running {
     /** Null when HTTP is off. */
     readonly http: ListeningAddress | null;
   };
+  /** Resolves when it takes requests: for a replica that depends on the others. Rejects when it is closed before. */
+  ready(): Promise<void>;
   /** Calls back once if the server can no longer serve, such as when its disk fails. */
   onFailure(callback: (error: Error) => void): void;
   /** Finishes what was accepted, syncs, and stops. */
@@ -37,15 +42,19 @@ export interface ListeningAddress {
 /** Starts a server. Rejects when it cannot start. */
 export type Start = (settings: Settings) => Promise<Running>;
 
-const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
-
 /** Runs the program. Returns the exit code. */
-export function runServer(terminal: Terminal, start: Start): Promise<number> {
-  return runProgram(KVSERVER, terminal, (line) => serve(line, terminal, start));
+export function runServer(terminal: Terminal, start: Start, processes: Processes): Promise<number> {
+  return runProgram(KVSERVER, terminal, (line) => {
+    return line.command.name === "cluster" ? runCluster(line, terminal, processes) : serve(line, terminal, start);
+  });
+}
+
+function drawSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
 }
 
 async function serve(line: CommandLine, terminal: Terminal, start: Start): Promise<number> {
-  const settings = settingsOf(line, (path) => terminal.readFile(path));
+  const settings = settingsOf(line, (path) => terminal.readFile(path), drawSeed);
   await startLogging(line, terminal);
   const logger = getLogger([LOG_CATEGORY, "kvserver"]);
   const stop = stopOnSignals(terminal, (signal) => logger.info("{signal}: stopping", { signal }));
@@ -57,8 +66,18 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
         host: settings.host,
       });
     }
-    await terminal.write(readyLine(server, settings, line.get(FLAGS.logFormat)));
-    const failed = await Promise.race([failure, stop.requested.then(() => null)]);
+    const abandoned = abandonment(terminal).then(() => logger.info("standard input has ended: stopping"));
+    const requested = Promise.race([stop.requested, abandoned]).then(() => null);
+    if (settings.cluster !== null) {
+      logger.info("listening on {address}; waiting until enough of the replicas are there", {
+        address: formatAddress(settings.host, settings.port),
+      });
+    }
+    void server.ready().then(
+      () => terminal.write(readyLine(server, settings, line.get(FLAGS.logFormat))),
+      () => logger.debug("stopped before it was ready"),
+    );
+    const failed = await Promise.race([failure, requested]);
     if (failed !== null) {
       logger.fatal("{message}; stopping. What was acknowledged is on disk; start again once the cause is gone", {
         message: failed.message,
@@ -69,6 +88,12 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
     stop.release();
     await stopLogging();
   }
+}
+
+/** Whoever started this process as a part of theirs is gone. Never resolves for a process that stands alone. */
+async function abandonment(terminal: Terminal): Promise<void> {
+  if (terminal.env[STOP_WITH_STDIN] !== "1") return await new Promise(() => {});
+  await terminal.readInput();
 }
 
 async function startOrFail(settings: Settings, start: Start): Promise<Running> {
@@ -93,35 +118,12 @@ async function close(server: Running, failed: Error | null): Promise<number> {
   return failed === null ? EXIT.done : EXIT.failed;
 }
 
-/** The first signal asks to stop, the second ends the process as the signal itself would. */
-function stopOnSignals(
-  terminal: Terminal,
-  onFirst: (signal: Signal) => void,
-): { readonly requested: Promise<void>; release(): void } {
-  const releases: (() => void)[] = [];
-  const requested = new Promise<void>((resolve) => {
-    let asked = false;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      releases.push(terminal.onSignal(signal, () => {
-        if (asked) terminal.exit(128 + SIGNAL_NUMBERS[signal]);
-        asked = true;
-        onFirst(signal);
-        resolve();
-      }));
-    }
-  });
-  return {
-    requested,
-    release: () => {
-      for (const release of releases) release();
-    },
-  };
-}
-
 function readyLine(server: Running, settings: Settings, format: "text" | "json"): string {
   const { tcp, udp, http } = server.addresses;
   if (format === "json") {
-    return JSON.stringify({ event: "ready", version: VERSION, tcp, udp, http, dataDir: settings.dataDir }) + "\n";
+    const replica = settings.cluster === null ? {} : { id: settings.cluster.id };
+    return JSON.stringify({ event: "ready", version: VERSION, ...replica, tcp, udp, http, dataDir: settings.dataDir }) +
+      "\n";
   }
   const main = formatAddress(tcp.host, tcp.port);
   const parts = tcp.host === udp.host && tcp.port === udp.port
@@ -129,5 +131,7 @@ function readyLine(server: Running, settings: Settings, format: "text" | "json")
     : [`TCP on ${main}`, `UDP on ${formatAddress(udp.host, udp.port)}`];
   parts.push(http === null ? "HTTP off" : `HTTP on ${formatAddress(http.host, http.port)}`);
   parts.push(settings.dataDir === null ? "data in memory only" : `data in ${settings.dataDir}`);
+  const { cluster } = settings;
+  if (cluster !== null) parts.unshift(`replica ${cluster.id + 1} of ${cluster.peers.length}`);
   return `kvserver ${VERSION} is ready: ${parts.join(", ")}\n`;
 }

@@ -6,8 +6,11 @@
  */
 import { isIP } from "node:net";
 import { bytesToText } from "../../src/codec/bytes.ts";
+import type { ClusterOptions } from "../../src/server/cluster/replica.ts";
+import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../exit_code.ts";
+import { placeAmong } from "./peers.ts";
 import { FLAGS } from "./table.ts";
 
 /** What a server is started with. */
@@ -22,17 +25,23 @@ export interface Settings {
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
+  /** Null for a server without replicas. */
+  readonly cluster: ClusterOptions | null;
 }
 
 /** How far the HTTP port is from the main one unless it is given. */
 export const HTTP_PORT_OFFSET = 1000;
 
 /**
- * Reads the settings.
+ * Reads the settings. `drawSeed` gives the seed of a drill when none is given.
  *
  * @throws {UsageError} when flags contradict each other or the password file cannot be used
  */
-export function settingsOf(line: CommandLine, readFile: (path: string) => Uint8Array): Settings {
+export function settingsOf(
+  line: CommandLine,
+  readFile: (path: string) => Uint8Array,
+  drawSeed: () => number,
+): Settings {
   const port = line.get(FLAGS.port);
   const memory = line.get(FLAGS.memory);
   const dataDir = line.get(FLAGS.dataDir);
@@ -48,6 +57,7 @@ export function settingsOf(line: CommandLine, readFile: (path: string) => Uint8A
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
+    cluster: clusterOf(line, port, drawSeed),
   };
 }
 
@@ -62,6 +72,60 @@ function httpPortOf(line: CommandLine, port: number): number {
     throw new UsageError(`--http-port ${httpPort} is the main port; give another, or 0 for no HTTP`);
   }
   return httpPort;
+}
+
+const DEFAULT_EVERY: DurationRange = { least_ms: 5000, most_ms: 20_000 };
+const DEFAULT_LASTING: DurationRange = { least_ms: 1000, most_ms: 3000 };
+
+/** The place among the replicas, or null for a server without any. */
+function clusterOf(line: CommandLine, port: number, drawSeed: () => number): ClusterOptions | null {
+  const peers = line.get(FLAGS.peers);
+  const protocol = line.get(FLAGS.replication) ?? (peers === undefined ? "none" : "paxos");
+  if (protocol === "none") {
+    if (peers !== undefined) throw new UsageError("--replication none has no replicas; leave it out, or --peers");
+    for (const flag of [FLAGS.transport, FLAGS.fail]) {
+      if (line.source(flag) !== "default") throw new UsageError(`--${flag.name} is about replicas; give --peers`);
+    }
+    return null;
+  }
+  if (peers === undefined) throw new UsageError("--replication paxos needs the list of the replicas; give --peers");
+  const transport = line.get(FLAGS.transport) ?? "tcp";
+  if (transport === "http" && (line.get(FLAGS.httpPort) ?? port + HTTP_PORT_OFFSET) !== port + HTTP_PORT_OFFSET) {
+    throw new UsageError(
+      `--transport http: the replicas look for each other's HTTP at port + ${HTTP_PORT_OFFSET}, which is ` +
+        `${port + HTTP_PORT_OFFSET} here; leave out --http-port ${line.get(FLAGS.httpPort)}`,
+    );
+  }
+  return {
+    id: placeAmong(peers, line.get(FLAGS.host), port),
+    peers,
+    transport,
+    httpPortOffset: HTTP_PORT_OFFSET,
+    failures: failuresOf(line, drawSeed),
+  };
+}
+
+/**
+ * The drill that is asked for, or null.
+ *
+ * @throws {UsageError} when only its details are given
+ */
+export function failuresOf(line: CommandLine, drawSeed: () => number): RoleFailureOptions | null {
+  const roles = line.get(FLAGS.fail);
+  if (roles === undefined) {
+    for (const flag of [FLAGS.failEvery, FLAGS.failFor, FLAGS.failSeed]) {
+      if (line.source(flag) !== "default") {
+        throw new UsageError(`--${flag.name} is about --fail ROLES, which is missing`);
+      }
+    }
+    return null;
+  }
+  return {
+    roles,
+    every: line.get(FLAGS.failEvery) ?? DEFAULT_EVERY,
+    lasting: line.get(FLAGS.failFor) ?? DEFAULT_LASTING,
+    seed: line.get(FLAGS.failSeed) ?? drawSeed(),
+  };
 }
 
 /**

@@ -3,21 +3,27 @@
  *
  * @module
  */
+import type { ServerAddress } from "../../src/client/connection.ts";
+import { type Role, ROLES } from "../../src/core/replication.ts";
+import type { DurationRange } from "../../src/server/cluster/role_failures.ts";
 import { COMMON_EXIT_CODES, UsageError } from "../exit_code.ts";
 import {
   defaultedFlag,
+  durationRange,
   type Flag,
   integer,
   oneOf,
   port,
   type Program,
   size,
+  someOf,
   switchFlag,
   text,
   valueFlag,
 } from "../flags.ts";
+import { MAX_PEERS, parsePeers } from "./peers.ts";
 import { DEFAULT_LIMITS } from "../../src/core/kv/limits.ts";
-import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, NOT_YET, SHOW_VERSION } from "../program.ts";
+import { COMPLETIONS, HELP, HELP_COMMAND, NOT_YET, SHOW_VERSION } from "../program.ts";
 
 /** The ways to log, and how much. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
@@ -29,11 +35,14 @@ const ACCESS = "Access and limits";
 const LOGGING = "Logging and configuration";
 const REPLICATION = "Replication";
 
-function replication(value: string): "none" {
-  const chosen = oneOf(["none", "2pc", "paxos"])(value);
-  if (chosen !== "none") {
-    throw new UsageError(`is ${NOT_YET}; only "none", one durable server, is`);
-  }
+/** The protocols there are, and the one that is to come. */
+type Protocol = "none" | "paxos";
+const PROTOCOLS = ["none", "2pc", "paxos"] as const;
+const TRANSPORTS = ["tcp", "http"] as const;
+
+function replication(value: string): Protocol {
+  const chosen = oneOf(PROTOCOLS)(value);
+  if (chosen === "2pc") throw new UsageError(`is ${NOT_YET}; "paxos" and "none" are`);
   return chosen;
 }
 
@@ -52,7 +61,13 @@ export const FLAGS: {
   readonly logLevel: Flag<typeof LOG_LEVELS[number]>;
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
   readonly config: Flag<string | undefined>;
-  readonly replication: Flag<"none">;
+  readonly peers: Flag<readonly ServerAddress[] | undefined>;
+  readonly replication: Flag<Protocol | undefined>;
+  readonly transport: Flag<typeof TRANSPORTS[number] | undefined>;
+  readonly fail: Flag<readonly Role[] | undefined>;
+  readonly failEvery: Flag<DurationRange | undefined>;
+  readonly failFor: Flag<DurationRange | undefined>;
+  readonly failSeed: Flag<number | undefined>;
 } = {
   host: defaultedFlag({
     name: "host",
@@ -157,17 +172,63 @@ export const FLAGS: {
     parse: text,
     completes: "file",
   }),
-  replication: {
-    ...defaultedFlag({
-      name: "replication",
-      placeholder: "PROTOCOL",
-      group: REPLICATION,
-      summary: "how writes are replicated; none is one durable server",
-      parse: replication,
-      fallback: "none",
-    }),
-    choices: ["none"],
-  },
+  peers: valueFlag({
+    name: "peers",
+    placeholder: "HOST:PORT,…",
+    group: REPLICATION,
+    summary: "all replicas, this one included, which is known by its --host and --port; the same list on every one",
+    parse: parsePeers,
+  }),
+  replication: valueFlag({
+    name: "replication",
+    placeholder: "PROTOCOL",
+    group: REPLICATION,
+    summary: "how writes are replicated: paxos, or none, which is one durable server",
+    parse: replication,
+    choices: ["none", "paxos"],
+    shownDefault: "paxos with --peers, else none",
+  }),
+  transport: valueFlag({
+    name: "transport",
+    placeholder: "TRANSPORT",
+    group: REPLICATION,
+    summary: "how replicas talk to each other: tcp, on the main port, or http, on the HTTP port",
+    parse: oneOf(TRANSPORTS),
+    choices: TRANSPORTS,
+    shownDefault: "tcp",
+  }),
+  fail: valueFlag({
+    name: "fail",
+    placeholder: "ROLES",
+    group: REPLICATION,
+    summary: "a drill: let these roles of the replica crash at random times: acceptor,proposer,learner",
+    parse: someOf(ROLES),
+    shownDefault: "nothing crashes",
+  }),
+  failEvery: valueFlag({
+    name: "fail-every",
+    placeholder: "RANGE",
+    group: REPLICATION,
+    summary: "how long a role works before it crashes",
+    parse: durationRange,
+    shownDefault: "5s..20s",
+  }),
+  failFor: valueFlag({
+    name: "fail-for",
+    placeholder: "RANGE",
+    group: REPLICATION,
+    summary: "how long a crashed role is down",
+    parse: durationRange,
+    shownDefault: "1s..3s",
+  }),
+  failSeed: valueFlag({
+    name: "fail-seed",
+    placeholder: "N",
+    group: REPLICATION,
+    summary: "the same seed draws the same times",
+    parse: integer(0, 0xffff_ffff),
+    shownDefault: "drawn, and logged",
+  }),
 };
 
 function notYet(name: string, placeholder: string, why: string): Flag<unknown> {
@@ -175,15 +236,17 @@ function notYet(name: string, placeholder: string, why: string): Flag<unknown> {
   return valueFlag({ name, placeholder, group: REPLICATION, summary, parse: text, notYet: `${NOT_YET}; ${why}` });
 }
 
-const REFUSED: readonly Flag<unknown>[] = [
-  notYet("peers", "HOST:PORT,…", "it runs one server"),
-  notYet("transport", "tcp|http", "it is how replicas talk to each other, and there are no peers"),
-  notYet("fail", "ROLES", "it crashes roles of a replica, and there are no replicas"),
-  notYet("fail-every", "DURATION", "it crashes roles of a replica, and there are no replicas"),
-  notYet("fail-for", "DURATION", "it crashes roles of a replica, and there are no replicas"),
-  notYet("fail-seed", "N", "it crashes roles of a replica, and there are no replicas"),
-  notYet("threads", "N", "one thread serves all clients"),
-];
+const REFUSED: readonly Flag<unknown>[] = [notYet("threads", "N", "one thread serves all clients")];
+
+/** How many replicas a cluster on this machine has. */
+export const REPLICAS: Flag<number> = defaultedFlag({
+  name: "replicas",
+  placeholder: "N",
+  group: REPLICATION,
+  summary: "how many replicas, best an odd number: of 4 no more may fail than of 3",
+  parse: integer(1, MAX_PEERS),
+  fallback: 5,
+});
 
 /** The program. */
 export const KVSERVER: Program = {
@@ -204,14 +267,37 @@ export const KVSERVER: Program = {
         ["kvserver", "serve on 127.0.0.1, TCP and UDP port 32000, HTTP port 33000"],
         ["kvserver --port 32010 --data-dir /var/lib/kv", "another port and directory"],
         ["kvserver --host 0.0.0.0 --password-file secret", "for the network, with a password"],
+        [
+          "kvserver --port 32001 --peers 127.0.0.1:32000,127.0.0.1:32001,127.0.0.1:32002",
+          "one replica of three; start the others likewise",
+        ],
         ["kvserver --memory --http-port 0", "for tests: nothing on disk, no HTTP"],
         ["redis-cli -p 32000 SET greeting hello", "any Redis client works"],
       ],
       notYet: null,
     },
+    {
+      name: "cluster",
+      summary: "run several replicas on this machine",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "The first replica listens on --port, the others on the ports after it, HTTP at each port + 1000 (--http-port 0 " +
+        "turns it off); each has its data in kvserver-PORT, in --data-dir when that is given.",
+        "Each replica is a process of its own; what they log is shown with the number of the replica before it. One " +
+        "that dies is started again. SIGTERM or Ctrl-C stops them all; exit code 1 when one of them did not stop in " +
+        "good order, or could not start.",
+      ],
+      flags: [REPLICAS, ...Object.values(FLAGS).filter((flag) => flag !== FLAGS.peers)],
+      examples: [
+        ["kvserver cluster", "five replicas on the ports 32000 to 32004, HTTP on 33000 to 33004"],
+        ["kvserver cluster --replicas 3 --port 32100 --data-dir data", "data in data/kvserver-32100 and so on"],
+        ["kvserver cluster --fail acceptor,proposer,learner --fail-every 1s..4s --fail-for 500ms..2s", "a drill"],
+      ],
+      notYet: null,
+    },
     COMPLETIONS,
     HELP_COMMAND,
-    commandNotYet("cluster", "a cluster of replicas on this machine"),
   ],
   commonFlags: [HELP, SHOW_VERSION],
   configFlag: FLAGS.config,

@@ -10,6 +10,7 @@ import { errorOfCode } from "../client/errors.ts";
 import { KvError } from "../core/errors.ts";
 import type { Command } from "../core/kv/command.ts";
 import { decodeCommand } from "../core/kv/command_codec.ts";
+import { isStaleRead, withoutMark } from "../core/kv/stale_read.ts";
 import { encodeResult } from "../core/kv/result_codec.ts";
 import type { Result } from "../core/kv/result.ts";
 import { boundsQuery, type HttpAnswer, problemOf } from "./http_exchange.ts";
@@ -29,8 +30,8 @@ export interface HttpConnectorOptions {
   readonly fetch?: Fetch;
 }
 
-/** Does a command: resolves with its result, which may be an error; rejects with a KvError when the answer makes no sense. */
-export type Perform = (command: Command, signal: AbortSignal) => Promise<Result>;
+/** Does a command, which may be marked as a stale read: resolves with its result, which may be an error; rejects with a KvError when the answer makes no sense. */
+export type Perform = (command: Command, signal: AbortSignal, isStale: boolean) => Promise<Result>;
 
 /** Browsers open few connections to one server; more requests than this only wait in line. */
 const MAX_IN_FLIGHT = 64;
@@ -88,7 +89,9 @@ export class FetchConnection implements Connection {
     const controller = new AbortController();
     this.#requests.set(id, controller);
     const waited = (): boolean => this.#requests.delete(id) && !this.#done;
-    this.#perform(decodeCommand(command.slice()), controller.signal).then(
+    const isStale = isStaleRead(command);
+    const own = (isStale ? withoutMark(command) : command).slice();
+    this.#perform(decodeCommand(own), controller.signal, isStale).then(
       (result) => {
         if (waited()) this.#listener.onReply(id, encodeResult(result));
       },

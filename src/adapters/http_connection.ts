@@ -20,8 +20,8 @@ export function httpConnector(options: HttpConnectorOptions = {}): Connector {
   return (address, listener) => {
     const origin = originOf(address, options);
     const common = commonHeaders(options);
-    const perform: Perform = async (command, signal) => {
-      const request = requestOf(command);
+    const perform: Perform = async (command, signal, isStale) => {
+      const request = requestOf(command, isStale);
       const { method, path } = request;
       const headers = { ...common, ...request.headers };
       const body = request.body as BodyInit | null;

@@ -9,8 +9,9 @@ import { CodecError } from "../codec/byte_reader.ts";
 import { bytesToText, type Key, keyToBytes } from "../codec/bytes.ts";
 import { errorOfCode } from "../client/errors.ts";
 import { Compacted, KvError, type KvErrorCode } from "../core/errors.ts";
-import type { Command, Expiry, Operation, Put, Range } from "../core/kv/command.ts";
+import type { Command, Expiry, Operation, Put, Range, ReadOperation } from "../core/kv/command.ts";
 import { keyedEntryFromJson, operationToJson, resultFromJson } from "../core/kv/json/json_form.ts";
+import { staleReadOf } from "../core/kv/stale_read.ts";
 import type { ErrorResult, Result } from "../core/kv/result.ts";
 
 /** What to send. */
@@ -31,22 +32,35 @@ export interface HttpAnswer {
   readonly body: Uint8Array;
 }
 
+const STALE = "consistency=stale";
+
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The request that does `command`. */
-export function requestOf(command: Command): HttpRequest {
+/** The request that does `command`; `isStale` for a read that any replica may answer from what it knows. */
+export function requestOf(command: Command, isStale = false): HttpRequest {
+  if (isStale) return staleRequest(staleReadOf(command));
   switch (command.type) {
     case "openSession":
-    case "closeSession": {
-      const path = `/v1/sessions/${toBase64Url(keyToBytes(command.session))}`;
-      const method = command.type === "openSession" ? "PUT" : "DELETE";
-      return request(method, path, null, (answer) => ({ type: "done", revision: header(answer, "kv-revision") }));
-    }
+      return request("PUT", sessionPath(command.session), null, (answer) => {
+        const incarnation = header(answer, "kv-incarnation");
+        return { type: "session", revision: header(answer, "kv-revision"), incarnation };
+      });
+    case "closeSession":
+      return request("DELETE", sessionPath(command.session), null, (answer) => {
+        return { type: "done", revision: header(answer, "kv-revision") };
+      });
     case "once": {
+      if (command.incarnation === null) {
+        throw new KvError(
+          "INVALID_ARGUMENT",
+          "a once without an incarnation is an Idempotency-Key over HTTP; open one",
+        );
+      }
       const inner = operationRequest(command.operation);
       const headers = {
         ...inner.headers,
         "KV-Session": toBase64Url(keyToBytes(command.session)),
+        "KV-Incarnation": String(command.incarnation),
         "KV-Sequence": String(command.sequence),
         "KV-Acknowledged": String(command.acknowledged),
       };
@@ -57,6 +71,23 @@ export function requestOf(command: Command): HttpRequest {
     default:
       return operationRequest(command);
   }
+}
+
+function staleRequest(read: ReadOperation): HttpRequest {
+  const isResource = read.type === "range" || (read.type === "get" && fitsPath(read.key));
+  if (!isResource) {
+    // A transaction is never stale: what is no resource goes the way of the typed calls.
+    return request("POST", `/v1/rpc?${STALE}`, JSON.stringify(operationToJson(read)), (answer) => {
+      return resultFromJson(json(answer));
+    });
+  }
+  const linearizable = operationRequest(read);
+  const { path } = linearizable;
+  return { ...linearizable, path: `${path}${path.includes("?") ? "&" : "?"}${STALE}` };
+}
+
+function sessionPath(session: Key): string {
+  return `/v1/sessions/${toBase64Url(keyToBytes(session))}`;
 }
 
 function operationRequest(operation: Operation): HttpRequest {

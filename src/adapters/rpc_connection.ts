@@ -21,6 +21,8 @@ import {
 } from "./fetch_connection.ts";
 import { problemOf } from "./http_exchange.ts";
 
+const STALE = { query: { consistency: "stale" } } as const;
+
 /** Makes connections over RPC. The port of an address is the server's HTTP port. */
 export function rpcConnector(options: HttpConnectorOptions = {}): Connector {
   return (address, listener) => {
@@ -30,9 +32,11 @@ export function rpcConnector(options: HttpConnectorOptions = {}): Connector {
       fetch: (input: string | URL | Request, init?: RequestInit) =>
         send(input instanceof Request ? input.url : input.toString(), init ?? {}),
     });
-    const perform: Perform = async (command, signal) => {
+    const perform: Perform = async (command, signal, isStale) => {
       if (command.type === "expireDue") throw new KvError("INVALID_ARGUMENT", "expireDue is the servers' own");
-      const response = await stub.v1.rpc.$post({ json: commandToJson(command) }, { init: { signal } });
+      const response = await stub.v1.rpc.$post({ json: commandToJson(command), ...(isStale ? STALE : {}) }, {
+        init: { signal },
+      });
       if (!response.ok) return problemOf(await readAnswer(response));
       try {
         return resultFromJson(await response.json());

@@ -2,6 +2,9 @@
  * A whole server from its parts: the log on a disk (or in memory), the store, replication, and the front doors
  * on their ports. What starts is stopped again, in the opposite order, when a later part cannot start.
  *
+ * A replica stops otherwise: what its clients wait for needs the other replicas, whose connections come in by the same
+ * doors, so the doors and the replication close together.
+ *
  * @module
  */
 import process from "node:process";
@@ -10,20 +13,26 @@ import { openNodeDisk } from "../adapters/node_disk.ts";
 import { type HttpServer, serveHttp } from "../adapters/http_serve.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import { systemRandom } from "../adapters/system_random.ts";
-import type { KvError } from "../core/errors.ts";
+import { KvError } from "../core/errors.ts";
 import { KVStore } from "../core/kv/kv_store.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/kv/limits.ts";
+import type { Replication } from "../core/replication.ts";
 import type { SnapshotOptions } from "../core/snapshotter.ts";
 import { Standalone } from "../core/standalone.ts";
 import { openDurableLog } from "../log/durable_log.ts";
 import { MemoryLog } from "../log/memory_log.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { Log } from "../ports/log.ts";
 import { VERSION } from "../version.ts";
+import { checkDataKind } from "./cluster/data_kind.ts";
+import { claimPlace } from "./cluster/place_file.ts";
+import { type ClusterOptions, createReplica, placeOf, type Replica } from "./cluster/replica.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import { commandTable } from "./resp/command_table.ts";
 import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
 import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
+import type { Figures, MemoryFigures } from "./status_page.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
 import { startUdpServer, type UdpServer } from "./udp/udp_server.ts";
 
@@ -39,6 +48,8 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly dataDir: string | null;
   /** Asked of every client. @default null */
   readonly password?: string | null;
+  /** The server's place among other replicas. @default it has none */
+  readonly cluster?: ClusterOptions;
   /** Sizes other than the usual. */
   readonly limits?: Partial<Limits>;
   /** The most TCP connections at once. @default 10000 */
@@ -64,6 +75,11 @@ export interface RunningServer extends AsyncDisposable {
     /** Null when HTTP is off. */
     readonly http: ListeningAddress | null;
   };
+  /**
+   * Resolves when the server takes requests: at once for one without replicas, and for a replica once it knows enough
+   * of the others and one of them leads. Rejects when the server is closed before.
+   */
+  ready(): Promise<void>;
   /** Calls back once if the server can no longer serve, such as when its disk fails. */
   onFailure(callback: (error: KvError) => void): void;
   /** Takes no more requests, finishes what was accepted, makes it durable, and stops. */
@@ -93,7 +109,9 @@ const CLOSE_DEADLINE_MS = 5000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const stops: Stop[] = [];
   const stopAll = async (): Promise<void> => {
-    for (const stop of stops.splice(0).reverse()) await stop();
+    const latestFirst = stops.splice(0).reverse();
+    if (options.cluster !== undefined) await Promise.all(latestFirst.map((stop) => stop()));
+    else for (const stop of latestFirst) await stop();
   };
   try {
     return await start(options, stops, stopAll);
@@ -103,22 +121,110 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** What is below the doors. */
+interface Base {
+  readonly store: KVStore;
+  readonly log: Log;
+  readonly replication: Replication;
+  /** The replica that it is; null for a server without others. */
+  readonly replica: Replica | null;
+}
+
 async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Promise<RunningServer> {
-  const { host = "127.0.0.1", password = null, maxConnections = MAX_CONNECTIONS } = options;
+  const { host = "127.0.0.1" } = options;
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
-  const log = openLog(options.dataDir, logger);
-  const limits = consistentLimits(options.limits ?? {});
-  const store = new KVStore({ limits, hashSeed: Math.floor(systemRandom.next() * 2 ** 32) });
-  const replication = new Standalone({ ...options, log, clock: systemClock, stateMachine: store });
-  stops.push(() => replication.close());
-  await replication.start();
+  const base = createBase(options, logger);
+  const { replication, replica } = base;
+  stops.push(() => replica?.close() ?? replication.close());
+  await (replica?.start() ?? replication.start());
 
   const stats = new ServerStats();
-  const service = new Service(replication, store);
+  const startedAt_ms = systemClock.now();
+  const figures = (): Figures => ({
+    info: { name: "kvpaxos", version: VERSION, startedAt_ms },
+    now_ms: systemClock.now(),
+    store: base.store,
+    replication: replication.status(),
+    stats,
+    log: base.log.status(),
+    memory: memoryFigures(),
+    cluster: replica?.figures() ?? null,
+  });
+  const service = new Service(replication, base.store);
   // The port that INFO tells of is known once the socket listens; with port 0 not before.
   const bound = { tcp: options.port };
-  const context = new ServerContext({
+  const context = contextOf(options, service, stats, figures, bound, logger);
+
+  const tcp: TcpServer = await startTcpServer({
+    context,
+    host,
+    port: options.port,
+    maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
+    ...(replica === null ? {} : { acceptPeer: replica.acceptPeer }),
+  });
+  stops.push(() => tcp.close(deadline_ms));
+  bound.tcp = tcp.port;
+  const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
+  stops.push(() => udp.close());
+  const http = options.httpPort === 0 ? null : await startHttp(options, service, figures, base, logger);
+  if (http !== null) stops.push(() => http.close(deadline_ms));
+
+  return {
+    addresses: {
+      tcp: { host, port: tcp.port },
+      udp: { host, port: udp.port },
+      http: http === null ? null : { host, port: http.port },
+    },
+    ready: () => untilReady(replication),
+    onFailure: (callback) => replication.onFailure(callback),
+    close: stopAll,
+    [Symbol.asyncDispose]: stopAll,
+  };
+}
+
+function createBase(options: ServerOptions, logger: Logger): Base {
+  const { cluster, password = null } = options;
+  if (cluster?.transport === "http" && options.httpPort === 0) {
+    throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
+  }
+  const store = new KVStore({
+    limits: consistentLimits(options.limits ?? {}),
+    hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
+  });
+  const { log, disk } = openLog(options.dataDir, logger);
+  try {
+    checkDataKind(log, cluster === undefined ? "none" : "paxos");
+    if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
+    if (cluster === undefined) {
+      const replication = new Standalone({ ...options, log, clock: systemClock, stateMachine: store });
+      return { store, log, replication, replica: null };
+    }
+    if (options.dataDir === null && cluster.peers.length > 1) {
+      logger.warning(
+        "this replica keeps its promises in memory only: after a restart the others will refuse it, because a replica " +
+          "that has forgotten what it promised must not vote",
+      );
+    }
+    const replica = createReplica({ ...options, cluster, log, store, password, logger });
+    return { store, log, replication: replica.replication, replica };
+  } catch (error) {
+    // Nothing was appended: there is nothing to wait for.
+    log.close(() => {});
+    throw error;
+  }
+}
+
+function contextOf(
+  options: ServerOptions,
+  service: Service,
+  stats: ServerStats,
+  figures: () => Figures,
+  bound: { readonly tcp: number },
+  logger: Logger,
+): ServerContext {
+  const { maxCommandBytes } = service.store.limits;
+  return new ServerContext({
     service,
     table: commandTable,
     clock: systemClock,
@@ -128,39 +234,37 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
       version: VERSION,
       runtime: runtimeName(),
       processId: process.pid,
-      password,
+      password: options.password ?? null,
       get tcpPort(): number {
         return bound.tcp;
       },
-      maxConnections,
+      maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
       idleTimeout_ms: 0,
       memoryBytes: () => process.memoryUsage.rss(),
+      figures,
     },
     limits: {
-      maxBulkBytes: Math.max(DEFAULT_RESP_LIMITS.maxBulkBytes, limits.maxCommandBytes),
-      maxRequestBytes: Math.max(DEFAULT_RESP_LIMITS.maxRequestBytes, 2 * limits.maxCommandBytes),
+      maxBulkBytes: Math.max(DEFAULT_RESP_LIMITS.maxBulkBytes, maxCommandBytes),
+      maxRequestBytes: Math.max(DEFAULT_RESP_LIMITS.maxRequestBytes, 2 * maxCommandBytes),
     },
     onNotice: (message) => logger.warning("{message}", { message }),
   });
+}
 
-  const tcp: TcpServer = await startTcpServer({ context, host, port: options.port, maxConnections });
-  stops.push(() => tcp.close(deadline_ms));
-  bound.tcp = tcp.port;
-  const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
-  stops.push(() => udp.close());
-  const http = options.httpPort === 0 ? null : await startHttp(options, service, stats, log, logger);
-  if (http !== null) stops.push(() => http.close(deadline_ms));
+/** How often a replica is asked whether it is ready. */
+const READY_POLL_MS = 20;
 
-  return {
-    addresses: {
-      tcp: { host, port: tcp.port },
-      udp: { host, port: udp.port },
-      http: http === null ? null : { host, port: http.port },
-    },
-    onFailure: (callback) => replication.onFailure(callback),
-    close: stopAll,
-    [Symbol.asyncDispose]: stopAll,
-  };
+function untilReady(replication: Replication): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      const { state, reason, cluster } = replication.status();
+      if (state === "serving" && (cluster === null || cluster.unready === null)) resolve();
+      else if (state === "failed" || state === "closed") {
+        reject(new KvError("CLOSED", `the server is ${state}${reason === null ? "" : `: ${reason}`}`));
+      } else systemClock.after(READY_POLL_MS, look);
+    };
+    look();
+  });
 }
 
 /** A larger value makes larger commands: whoever raises one limit need not know of the others. */
@@ -170,9 +274,10 @@ function consistentLimits(given: Partial<Limits>): Limits {
   return { ...limits, maxCommandBytes };
 }
 
-function openLog(dataDir: string | null, logger: Logger): Log {
-  if (dataDir === null) return new MemoryLog({ clock: systemClock, random: systemRandom });
-  const log = openDurableLog({ disk: openNodeDisk(dataDir), clock: systemClock, random: systemRandom });
+function openLog(dataDir: string | null, logger: Logger): { readonly log: Log; readonly disk: Disk | null } {
+  if (dataDir === null) return { log: new MemoryLog({ clock: systemClock, random: systemRandom }), disk: null };
+  const disk = openNodeDisk(dataDir);
+  const log = openDurableLog({ disk, clock: systemClock, random: systemRandom });
   if (log.recovered !== null) {
     logger.warning(
       "cut off a torn tail of {tornBytes} bytes at offset {offset} of {file}: a write that was never acknowledged",
@@ -181,32 +286,32 @@ function openLog(dataDir: string | null, logger: Logger): Log {
       },
     );
   }
-  return log;
+  return { log, disk };
 }
 
 async function startHttp(
   options: ServerOptions,
   service: Service,
-  stats: ServerStats,
-  log: Log,
+  figures: () => Figures,
+  { log, replica }: Base,
   logger: Logger,
 ): Promise<HttpServer> {
+  const { info, stats } = figures();
   const app: HttpApp = createHttpApp({
     service,
     clock: systemClock,
     stats,
-    info: { name: "kvpaxos", version: VERSION, startedAt_ms: systemClock.now() },
+    info,
     password: options.password ?? null,
     log: () => log.status(),
-    memory: () => {
-      const { rss, heapUsed } = process.memoryUsage();
-      return { resident_bytes: rss, heap_bytes: heapUsed };
-    },
+    memory: memoryFigures,
+    cluster: () => replica?.figures() ?? null,
+    ...(replica === null || replica.peerRoutes === null ? {} : { peerRoutes: replica.peerRoutes }),
     onError: (error) => logger.error("an HTTP request failed unexpectedly: {error}", { error }),
   });
   const server = await serveHttp({
     fetch: app.fetch,
-    maxBody_bytes: 4 * service.store.limits.maxCommandBytes,
+    maxBody_bytes: Math.max(4 * service.store.limits.maxCommandBytes, replica?.maxPeerRequest_bytes ?? 0),
     host: options.host ?? "127.0.0.1",
     port: options.httpPort ?? 0,
   });
@@ -217,6 +322,11 @@ async function startHttp(
       return server.close(deadline_ms);
     },
   };
+}
+
+function memoryFigures(): MemoryFigures {
+  const { rss, heapUsed } = process.memoryUsage();
+  return { resident_bytes: rss, heap_bytes: heapUsed };
 }
 
 function runtimeName(): string {

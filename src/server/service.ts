@@ -47,6 +47,20 @@ export class Service {
   }
 
   /**
+   * Answers from the store's own state, whatever the other replicas know by now: at once, and while no majority can
+   * be reached too. What is shown was true once, and may be older than what was shown before.
+   */
+  readStale(operation: ReadOperation, done: Done): void {
+    if (this.mayReadStale()) done(null, this.store.read(operation));
+    else this.read(operation, done);
+  }
+
+  /** Whether the store may be read without a barrier by who does not mind; if not, {@link read} says why. */
+  mayReadStale(): boolean {
+    return this.replication.status().state === "serving";
+  }
+
+  /**
    * Executes a command through the log, reads included: so a read that follows an unfinished write of the same
    * connection keeps its place. Byte fields of the command may be reused after the call.
    */

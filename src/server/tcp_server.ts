@@ -1,10 +1,12 @@
 /**
  * The TCP door: sockets below RESP connections. A socket's trouble is its own: errors close it, a client that
- * does not read is not read from, and too many clients are told so.
+ * does not read is not read from, and too many clients are told so. Replicas come in by the same door, and are
+ * shown on by their first byte, however many clients there are.
  *
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { PEER_FIRST_BYTE } from "../adapters/tcp_transport.ts";
 import { textToBytes } from "../codec/bytes.ts";
 import { RespConnection } from "./resp/connection.ts";
 import type { ServerContext } from "./resp/server_context.ts";
@@ -20,6 +22,11 @@ export interface TcpServerOptions {
   readonly maxConnections?: number;
   /** A client silent for this long is closed; 0 for never. @default 0 */
   readonly idleTimeout_ms?: number;
+  /**
+   * Takes over the connections of other replicas, those whose first byte is {@link PEER_FIRST_BYTE}, with the bytes
+   * that were read from them. They are not counted as clients. @default none: such a connection is a client's
+   */
+  readonly acceptPeer?: (socket: Socket, head: Uint8Array) => void;
 }
 
 /** An open TCP door. */
@@ -30,7 +37,7 @@ export interface TcpServer {
   connections(): number;
   /**
    * Accepts and reads no more, answers what was accepted, and closes; connections that are not done within
-   * `deadline_ms` (5 seconds unless given) are cut.
+   * `deadline_ms` (5 seconds unless given) are cut. Those of replicas are waited for, too: close their transport first.
    */
   close(deadline_ms?: number): Promise<void>;
 }
@@ -42,15 +49,16 @@ const LINGER_MS = 5000;
 /** How many connections the system may hold ready for us. */
 const BACKLOG = 1024;
 
+/** At the limit, a connection has this long to show by its first byte that it is a replica's. */
+const FIRST_BYTE_MS = 1000;
+/** How many connections may do so at once. */
+const MAX_UNDECIDED = 100;
+
 /** Opens a TCP door. Rejects when it cannot listen. */
 export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
   const { context } = options;
-  const maxConnections = options.maxConnections ?? 10_000;
-  const open = new Map<RespConnection, Socket>();
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    if (open.size >= maxConnections) refuse(socket, context);
-    else accept(socket, context, options.idleTimeout_ms ?? 0, open);
-  });
+  const door = new Door(options);
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => door.onConnection(socket));
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
@@ -60,11 +68,109 @@ export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
       if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
       resolve({
         port: address.port,
-        connections: () => open.size,
-        close: (deadline_ms = CLOSE_DEADLINE_MS) => closeAll(server, open, deadline_ms, context),
+        connections: () => door.clients.size,
+        close: (deadline_ms = CLOSE_DEADLINE_MS) => closeAll(server, door, deadline_ms, context),
       });
     });
   });
+}
+
+/** Who is inside. */
+class Door {
+  readonly clients: Map<RespConnection, Socket> = new Map();
+  /** Connections of replicas, and those over the limit that may be one's. */
+  readonly guests: Set<Socket> = new Set();
+  readonly #context: ServerContext;
+  readonly #maxConnections: number;
+  readonly #idleTimeout_ms: number;
+  readonly #acceptPeer: TcpServerOptions["acceptPeer"];
+  /** How many connections over the limit have not sent anything. */
+  #undecided = 0;
+
+  constructor(options: TcpServerOptions) {
+    this.#context = options.context;
+    this.#maxConnections = options.maxConnections ?? 10_000;
+    this.#idleTimeout_ms = options.idleTimeout_ms ?? 0;
+    this.#acceptPeer = options.acceptPeer;
+  }
+
+  onConnection(socket: Socket): void {
+    if (this.clients.size < this.#maxConnections) this.#admit(socket);
+    else if (this.#acceptPeer !== undefined && this.#undecided < MAX_UNDECIDED) this.#admitPeerOnly(socket);
+    else refuse(socket, this.#context);
+  }
+
+  #admit(socket: Socket): void {
+    const context = this.#context;
+    context.stats.connectionsAccepted++;
+    context.stats.connectionsOpen++;
+    const connection = new RespConnection(context, new SocketTransport(socket, context));
+    this.clients.set(connection, socket);
+    context.clients.set(connection.id, connection);
+    const onData = (chunk: Uint8Array): void => guarded(connection, () => connection.receive(chunk));
+    // Only the first chunk is looked at: clients pay nothing for the peers.
+    const onFirst = (chunk: Uint8Array): void => {
+      socket.off("data", onFirst);
+      if (this.#acceptPeer !== undefined && chunk[0] === PEER_FIRST_BYTE) {
+        forget();
+        context.stats.connectionsAccepted--;
+        this.#handOver(socket, chunk);
+        return;
+      }
+      socket.on("data", onData);
+      onData(chunk);
+    };
+    const onDrain = (): void => guarded(connection, () => connection.onDrain());
+    const onInputEnd = (): void => guarded(connection, () => connection.onInputEnd());
+    // "close" follows, and does the work.
+    const onError = (): void => void socket.destroy();
+    const leave = (): void => {
+      this.clients.delete(connection);
+      context.clients.delete(connection.id);
+      context.stats.connectionsOpen--;
+      connection.onClosed();
+    };
+    const onTimeout = (): void => {
+      if (connection.unfinished === 0 && connection.state.watches === null) connection.finish();
+    };
+    const forget = (): void => {
+      socket.off("drain", onDrain).off("end", onInputEnd).off("error", onError).off("close", leave);
+      socket.off("timeout", onTimeout).setTimeout(0);
+      leave();
+    };
+    socket.on("data", this.#acceptPeer === undefined ? onData : onFirst);
+    socket.on("drain", onDrain).on("end", onInputEnd).on("error", onError).on("close", leave);
+    if (this.#idleTimeout_ms > 0) socket.on("timeout", onTimeout).setTimeout(this.#idleTimeout_ms);
+  }
+
+  /** There is no room for clients: a replica is let in all the same, or the cluster would fail with them. */
+  #admitPeerOnly(socket: Socket): void {
+    this.#undecided++;
+    this.guests.add(socket);
+    const decide = (chunk: Uint8Array | null): void => {
+      this.#undecided--;
+      this.guests.delete(socket);
+      timer.cancel();
+      socket.off("data", decide).off("error", onError).off("close", onClose);
+      if (chunk !== null && chunk[0] === PEER_FIRST_BYTE) this.#handOver(socket, chunk);
+      else if (!socket.destroyed) refuse(socket, this.#context);
+    };
+    const onError = (): void => void socket.destroy();
+    const onClose = (): void => decide(null);
+    const timer = this.#context.clock.after(FIRST_BYTE_MS, () => decide(null));
+    socket.on("data", decide).on("error", onError).on("close", onClose);
+  }
+
+  #handOver(socket: Socket, head: Uint8Array): void {
+    this.guests.add(socket);
+    socket.on("close", () => this.guests.delete(socket));
+    this.#acceptPeer?.(socket, head);
+  }
+
+  /** Cuts everybody off. */
+  cut(): void {
+    for (const socket of [...this.clients.values(), ...this.guests]) socket.destroy();
+  }
 }
 
 function refuse(socket: Socket, context: ServerContext): void {
@@ -84,35 +190,6 @@ function endSocket(socket: Socket, context: ServerContext, last?: Uint8Array): v
   else socket.end(last, done);
 }
 
-function accept(
-  socket: Socket,
-  context: ServerContext,
-  idleTimeout_ms: number,
-  open: Map<RespConnection, Socket>,
-): void {
-  context.stats.connectionsAccepted++;
-  context.stats.connectionsOpen++;
-  const connection = new RespConnection(context, new SocketTransport(socket, context));
-  open.set(connection, socket);
-  context.clients.set(connection.id, connection);
-  socket.on("data", (chunk: Uint8Array) => guarded(connection, () => connection.receive(chunk)));
-  socket.on("drain", () => guarded(connection, () => connection.onDrain()));
-  socket.on("end", () => guarded(connection, () => connection.onInputEnd()));
-  // "close" follows, and does the work.
-  socket.on("error", () => socket.destroy());
-  socket.on("close", () => {
-    open.delete(connection);
-    context.clients.delete(connection.id);
-    context.stats.connectionsOpen--;
-    connection.onClosed();
-  });
-  if (idleTimeout_ms > 0) {
-    socket.setTimeout(idleTimeout_ms, () => {
-      if (connection.unfinished === 0 && connection.state.watches === null) connection.finish();
-    });
-  }
-}
-
 /** A fault of this program on one connection costs that connection, not the server. */
 function guarded(connection: RespConnection, run: () => void): void {
   try {
@@ -124,19 +201,17 @@ function guarded(connection: RespConnection, run: () => void): void {
 
 function closeAll(
   server: Server,
-  open: ReadonlyMap<RespConnection, Socket>,
+  door: Door,
   deadline_ms: number,
   context: ServerContext,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const timer = context.clock.after(deadline_ms, () => {
-      for (const socket of open.values()) socket.destroy();
-    });
+    const timer = context.clock.after(deadline_ms, () => door.cut());
     server.close(() => {
       timer.cancel();
       resolve();
     });
-    for (const connection of open.keys()) connection.finish();
+    for (const connection of door.clients.keys()) connection.finish();
   });
 }
 

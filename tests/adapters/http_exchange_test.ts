@@ -22,6 +22,19 @@ function answer(status: number, body: string, headers: Record<string, string> = 
   return { status, headers: new Headers(headers), body: encoder.encode(body) };
 }
 
+describe("the HTTP request of a stale read", () => {
+  test("says so in its query, and is never a transaction", () => {
+    const key = keyFromText("k");
+    expect(requestOf({ type: "get", key }, true).path).toBe("/v1/kv/k?consistency=stale");
+    const range = { type: "range", start: key, end: null, limit: 5, reverse: false, projection: "entries" } as const;
+    expect(requestOf(range, true).path).toBe("/v1/kv?start=k&limit=5&consistency=stale");
+    for (const read of [{ type: "getMany", keys: [key] }, { type: "get", key: keyFromText("..") }] as const) {
+      expect(requestOf(read, true)).toMatchObject({ method: "POST", path: "/v1/rpc?consistency=stale" });
+    }
+    expect(() => requestOf(put(), true)).toThrow(/put is no read/);
+  });
+});
+
 describe("the HTTP request of a command", () => {
   test("is a resource where it can be", () => {
     expect(requestOf({ type: "get", key: keyFromBytes(new Uint8Array([0x61, 0x2f, 0xff])) })).toMatchObject({
@@ -53,12 +66,19 @@ describe("the HTTP request of a command", () => {
 
   test("carries the session of a write in headers", () => {
     const session = keyFromBytes(new Uint8Array([255, 254, 253]));
-    const once = { type: "once", session, sequence: 7, acknowledged: 5, open: false, operation: put() } as const;
+    const once = { type: "once", session, incarnation: 9, sequence: 7, acknowledged: 5, operation: put() } as const;
     expect(requestOf(once)).toMatchObject({
       method: "PUT",
-      headers: { "KV-Session": "__79", "KV-Sequence": "7", "KV-Acknowledged": "5" },
+      headers: { "KV-Session": "__79", "KV-Incarnation": "9", "KV-Sequence": "7", "KV-Acknowledged": "5" },
     });
-    expect(requestOf({ type: "openSession", session })).toMatchObject({ method: "PUT", path: "/v1/sessions/__79" });
+    const open = requestOf({ type: "openSession", session });
+    expect(open).toMatchObject({ method: "PUT", path: "/v1/sessions/__79" });
+    const headers = new Headers({ "KV-Revision": "4", "KV-Incarnation": "9" });
+    const answer = { status: 204, headers, body: new Uint8Array() };
+    expect(resultOf(open, answer)).toEqual({ type: "session", revision: 4, incarnation: 9 });
+    headers.delete("KV-Incarnation");
+    expect(() => resultOf(open, answer)).toThrow("kv-incarnation");
+    expect(() => requestOf({ ...once, incarnation: null })).toThrow("Idempotency-Key");
     expect(requestOf({ type: "closeSession", session })).toMatchObject({ method: "DELETE", path: "/v1/sessions/__79" });
   });
 });

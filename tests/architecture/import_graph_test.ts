@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/core/kv/result_codec.ts",
     "src/core/kv/json",
     "src/core/kv/limits.ts",
+    "src/core/kv/stale_read.ts",
   ],
   "src/adapters": ["src/ports", "src/codec", "src/core", "src/client", "src/log"],
   "src/server": ["src/adapters", "src/ports", "src/codec", "src/core", "src/log", "src/version.ts", "src/core/kv"],

@@ -27,6 +27,24 @@ describe("demo", () => {
     expect(store.kv.size).toBe(0);
   });
 
+  it("goes through another replica in each phase when told to", async () => {
+    const store = new FakeStore();
+    const { version } = await store.status();
+    store.answers = [32_000, 32_001, 32_002].map((port) => ({
+      server: `127.0.0.1:${port}`,
+      status: port === 32_001 ? null : { version },
+      error: port === 32_001 ? new KvError("UNAVAILABLE", "away") : null,
+    }));
+    const { code, output } = await kvclient(["demo", "--spread"], { store });
+    expect(code).toBe(0);
+    expect(store.targets.slice(1).map(({ servers }) => servers)).toEqual([
+      [{ host: "127.0.0.1", port: 32_000 }],
+      [{ host: "127.0.0.1", port: 32_002 }],
+    ]);
+    expect(output).toContain("PUT: store a value under a key, through 127.0.0.1:32002");
+    expect(store.closed).toBe(3);
+  });
+
   it("can be repeated, and touches no other keys", async () => {
     const store = new FakeStore();
     await kvclient(["put", "mine", "1"], { store });

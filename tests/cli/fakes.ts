@@ -10,7 +10,7 @@ import type { Operation } from "../../src/core/kv/command.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
 import { runClient } from "../../cli/kvclient/run.ts";
-import type { Connect, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
+import type { Connect, ServerReport, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
 import type { Prompt, PromptOptions, Signal, Terminal } from "../../cli/terminal.ts";
 
 /** What a fake terminal is given. */
@@ -132,6 +132,8 @@ export class FakeStore implements Store {
   readonly kv: KVStore = new KVStore();
   readonly targets: Target[] = [];
   closed = 0;
+  /** What is said of the servers, when it is not this store's own status. */
+  answers: readonly ServerReport[] | null = null;
   /** Changes what is answered, so that a test can have a server that is wrong. */
   distort: (result: Result, operation: Operation) => Result = (result) => result;
 
@@ -172,6 +174,10 @@ export class FakeStore implements Store {
 
   status(): Promise<ServerStatus> {
     return Promise.resolve({ version: "0.1.0", store: { keys: this.kv.size }, log: null });
+  }
+
+  async reports(): Promise<readonly ServerReport[]> {
+    return this.answers ?? [{ server: "127.0.0.1:32000", status: await this.status(), error: null }];
   }
 
   close(): Promise<void> {

@@ -41,6 +41,8 @@ absent.
 
 Options:
   --revision  print the revision of the key's last write instead of its value
+  --stale     take what the server that is asked knows, however old, also while no majority can be
+              reached
 
 Output:
   -o, --output text|json  text for people, or JSON for programs [text]
@@ -86,7 +88,7 @@ describe("completions", () => {
       const server = renderCompletions(KVSERVER, shell);
       for (const flag of flagsOf(KVSERVER, KVSERVER.commands[0]!)) {
         expect(server.includes(flag.name) || flag.notYet !== null, `${shell} ${flag.name}`).toBe(true);
-        if (environmentName(KVSERVER, flag) === "KVSERVER_PEERS") expect(server).not.toContain("--peers");
+        if (environmentName(KVSERVER, flag) === "KVSERVER_THREADS") expect(server).not.toContain("--threads");
       }
       for (const command of KVCLIENT.commands) {
         if (command.notYet === null) expect(scripts[shell]).toContain(command.name);

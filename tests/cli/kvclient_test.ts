@@ -176,7 +176,9 @@ describe("watch and status", () => {
   it("shows what the server says of itself", async () => {
     const store = await filled({ a: "1" });
     expect((await kvclient(["status"], { store })).output).toBe("version     0.1.0\nstore.keys  1\nlog         null\n");
-    expect(JSON.parse((await kvclient(["status", "-o", "json"], { store })).output).store).toEqual({ keys: 1 });
+    expect(JSON.parse((await kvclient(["status", "-o", "json"], { store })).output)).toMatchObject([
+      { server: "127.0.0.1:32000", reachable: true, role: "master", store: { keys: 1 } },
+    ]);
   });
 });
 

@@ -1,8 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { LogError } from "../../src/ports/log.ts";
 import { type Running, runServer } from "../../cli/kvserver/run.ts";
+import type { Processes } from "../../cli/kvserver/processes.ts";
 import type { Settings } from "../../cli/kvserver/settings.ts";
 import { FakeTerminal, type FakeTerminalOptions } from "./fakes.ts";
+
+/** For what starts no others. */
+const noProcesses: Processes = {
+  spawn: () => {
+    throw new Error("a single server starts no processes");
+  },
+  isFree: () => Promise.resolve(true),
+};
 
 /** A server that does nothing but be stopped. */
 class FakeServer implements Running {
@@ -18,6 +27,10 @@ class FakeServer implements Running {
   get addresses(): Running["addresses"] {
     const { host, port, httpPort } = this.settings;
     return { tcp: { host, port }, udp: { host, port }, http: httpPort === 0 ? null : { host, port: httpPort } };
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve();
   }
 
   onFailure(callback: (error: Error) => void): void {
@@ -45,7 +58,7 @@ function run(args: readonly string[], options: FakeTerminalOptions = {}): Run {
     const server = new FakeServer(settings);
     started(server);
     return Promise.resolve(server);
-  });
+  }, noProcesses);
   return { terminal, code, server };
 }
 
@@ -75,6 +88,7 @@ describe("the settings of kvserver", () => {
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
       maxConnections: 10_000,
+      cluster: null,
     });
     expect(await settingsOf(["--port", "32005", "--memory"])).toMatchObject({ httpPort: 33_005, dataDir: null });
     expect(await settingsOf(["--http-port", "0", "--max-value-bytes", "2m"])).toMatchObject({
@@ -97,6 +111,58 @@ describe("the settings of kvserver", () => {
     expect(await settingsOf(["--port", "65000"])).toContain("give --http-port");
     expect(await settingsOf(["--port", "5000", "--http-port", "5000"])).toContain("is the main port");
   });
+});
+
+describe("the settings of a replica", () => {
+  const list = "127.0.0.1:32000,127.0.0.1:32001,[::1]:32002";
+  const peers = ["--peers", list];
+
+  it("say which of the peers it is, by its own address", async () => {
+    expect(await settingsOf(peers)).toMatchObject({ cluster: { id: 0, transport: "tcp", failures: null } });
+    const third = await settingsOf([...peers, "--host", "::1", "--port", "32002", "--transport", "http"]);
+    expect(third).toMatchObject({ cluster: { id: 2, transport: "http", peers: { length: 3 } } });
+    expect(await settingsOf([...peers, "--replication", "paxos"])).toMatchObject({ cluster: { id: 0 } });
+  });
+
+  it("have the drill that was asked for, and defaults for the rest", async () => {
+    const fail = [...peers, "--fail", "acceptor,learner"];
+    expect(await settingsOf(fail)).toMatchObject({
+      cluster: { failures: { roles: ["acceptor", "learner"], every: { least_ms: 5000 }, lasting: { most_ms: 3000 } } },
+    });
+    expect(await settingsOf([...fail, "--fail-every", "1s..4s", "--fail-for=500ms..2s", "--fail-seed", "9"]))
+      .toMatchObject({
+        cluster: {
+          failures: { every: { least_ms: 1000, most_ms: 4000 }, lasting: { least_ms: 500, most_ms: 2000 }, seed: 9 },
+        },
+      });
+  });
+
+  const refused: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+    [[...peers, "--port", "32009"], /127\.0\.0\.1:32009 \(--host and --port\), and --peers has only 127/],
+    [["--peers", "127.0.0.1:32000,127.0.0.1:32000"], /has 127\.0\.0\.1:32000 twice/],
+    [["--peers", "127.0.0.1:32000,nonsense"], /has "nonsense", which is not HOST:PORT/],
+    [[...peers, "--replication", "none"], /has no replicas/],
+    [["--replication", "paxos"], /give --peers/],
+    [["--transport", "http"], /give --peers/],
+    [["--fail", "acceptor"], /give --peers/],
+    [[...peers, "--fail", "acceptors"], /none of acceptor, proposer, learner/],
+    [[...peers, "--fail", "acceptor,acceptor"], /twice/],
+    [[...peers, "--fail-every", "1s..2s"], /about --fail ROLES/],
+    [[...peers, "--fail", "acceptor", "--fail-every", "4s..1s"], /the shorter one first/],
+    [
+      [...peers, "--transport", "http", "--http-port", "9000"],
+      /at port \+ 1000, which is 33000 here; leave out --http-port 9000/,
+    ],
+    [[...peers, "--transport", "http", "--http-port", "0"], /leave out --http-port 0/],
+    [[...peers, "--replication", "2pc"], /not there yet/],
+  ];
+  for (const [args, says] of refused) {
+    it(`are refused: ${args.join(" ")}`, async () => {
+      const answer = await settingsOf(args);
+      expect(answer).toMatch(/^2: /);
+      expect(answer).toMatch(says);
+    });
+  }
 });
 
 describe("kvserver", () => {
@@ -188,7 +254,7 @@ describe("kvserver", () => {
   for (const [error, says] of refusals) {
     it(`refuses to start in one line that says: ${says.join("; ")}`, async () => {
       const terminal = new FakeTerminal();
-      expect(await runServer(terminal, () => Promise.reject(error))).toBe(1);
+      expect(await runServer(terminal, () => Promise.reject(error), noProcesses)).toBe(1);
       for (const text of says) expect(terminal.error).toContain(text);
       expect(terminal.error).toMatch(/^kvserver: cannot start: [^\n]+\n$/);
       expect(terminal.output).toBe("");

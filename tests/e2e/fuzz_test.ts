@@ -36,7 +36,7 @@ const WELL_FORMED_RESP = [
   "*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nf\r\n*1\r\n$4\r\nEXEC\r\n",
   "*2\r\n$2\r\nKV\r\n$8\r\n\x01\x04fuzz\x00\x00\r\n",
   "*5\r\n$7\r\nKVWATCH\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$1\r\n0\r\n",
-  "*6\r\n$4\r\nONCE\r\n$1\r\ns\r\n$1\r\n1\r\n$1\r\n1\r\n$4\r\nINCR\r\n$1\r\nf\r\n",
+  "*7\r\n$4\r\nONCE\r\n$1\r\ns\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\n1\r\n$4\r\nINCR\r\n$1\r\nf\r\n",
   "*3\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n",
   "SET fuzz 'in\"line'\r\n",
   "HELLO 3\r\n",

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { PEER_FIRST_BYTE } from "../../src/adapters/tcp_transport.ts";
 import { startTcpServer, type TcpServer, type TcpServerOptions } from "../../src/server/tcp_server.ts";
 import { command, SocketClient, splitReplies, until } from "../support/resp_client.ts";
 import { testContext, type TestContextOptions } from "../support/resp_server.ts";
@@ -149,5 +150,50 @@ describe("the TCP door", () => {
   it("rejects when it cannot listen", async () => {
     const { server, context } = await start();
     await expect(startTcpServer({ host: "127.0.0.1", port: server.port, context })).rejects.toThrow();
+  });
+
+  it("shows replicas on by their first byte, with all that was read, and counts them out", async () => {
+    const heads: Uint8Array[] = [];
+    const { server, context } = await start({}, {
+      maxConnections: 1,
+      idleTimeout_ms: 200,
+      acceptPeer: (socket, head) => {
+        heads.push(head.slice());
+        socket.on("data", (chunk: Uint8Array) => socket.write(chunk));
+        socket.on("error", () => socket.destroy());
+        socket.on("end", () => socket.destroy());
+      },
+    });
+    const peer = await client(server);
+    await until(() => server.connections() === 1, "it was let in");
+    peer.socket.write(new Uint8Array([PEER_FIRST_BYTE, 1, 2]));
+    await until(() => heads.length === 1, "it was shown on");
+    expect([...heads[0]!]).toEqual([PEER_FIRST_BYTE, 1, 2]);
+    expect(server.connections()).toBe(0);
+    expect(context.clients.size).toBe(0);
+    expect(context.stats.connectionsOpen).toBe(0);
+    expect(context.stats.connectionsAccepted).toBe(0);
+    // The one place for clients is free; and there is room for replicas when it is taken.
+    const one = await client(server);
+    expect(await one.call("PING")).toBe("+PONG\r\n");
+    const second = await client(server);
+    second.socket.write(new Uint8Array([PEER_FIRST_BYTE, 3]));
+    await until(() => heads.length === 2, "it was shown on");
+    const third = await client(server);
+    third.raw(command("PING"));
+    expect(await third.next()).toBe("-ERR max number of clients reached\r\n");
+    // The peers' own traffic goes on, past the clients' idle timeout.
+    await until(() => one.closed, "the idle client was closed");
+    peer.raw("+x\r\n");
+    expect(await peer.next()).toBe("+x\r\n");
+    const fourth = await client(server);
+    expect(await fourth.call("PING")).toBe("+PONG\r\n");
+  });
+
+  it("takes the first byte of a replica for a client's when it has no replicas", async () => {
+    const { server } = await start();
+    const one = await client(server);
+    one.socket.write(new Uint8Array([PEER_FIRST_BYTE, 13, 10]));
+    expect(await one.next()).toMatch(/^-ERR unknown command/);
   });
 });

@@ -26,13 +26,15 @@ export function postTxn(service: Service, limit: number): Handler {
   };
 }
 
-/** Serves `PUT` and `DELETE` of a session: opens it, or shows that it is there; closes it. */
+/** Serves `PUT` and `DELETE` of a session: opens it, or shows that it is there, with its incarnation; closes it. */
 export function changeSession(service: Service, type: "openSession" | "closeSession"): Handler {
   return (c) => {
     const session = parseSession(sessionInPath(c.req.raw.url));
     return settle(service, { type, session }, (result) => {
       if (result.type === "error") return problemOfResult(result);
-      return new Response(null, { status: 204, headers: { "KV-Revision": String(result.revision) } });
+      const headers = new Headers({ "KV-Revision": String(result.revision) });
+      if (result.type === "session") headers.set("KV-Incarnation", String(result.incarnation));
+      return new Response(null, { status: 204, headers });
     });
   };
 }

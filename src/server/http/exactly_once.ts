@@ -1,6 +1,6 @@
 /**
  * Exactly-once over HTTP: which headers make a write safe to repeat. `Idempotency-Key` is a session of one write;
- * `KV-Session`, `KV-Sequence` and `KV-Acknowledged` are for client libraries that keep a session open.
+ * `KV-Session`, `KV-Incarnation`, `KV-Sequence` and `KV-Acknowledged` are for client libraries that keep a session open.
  *
  * @module
  */
@@ -46,13 +46,15 @@ export function onceHeaders(headers: Headers): OnceHeaders | null {
   if (idempotencyKey === null && session === null) return null;
   if (session === null) return idempotent(idempotencyKey ?? "");
   if (idempotencyKey !== null) throw malformed("both Idempotency-Key and KV-Session; one write has one session");
+  const incarnation = headers.get("kv-incarnation");
+  if (incarnation === null) throw malformed("KV-Session without KV-Incarnation, which opening the session gave");
   const sequence = headers.get("kv-sequence");
   if (sequence === null) throw malformed("KV-Session without KV-Sequence, the number of the write in its session");
   return {
     session: parseSession(session),
+    incarnation: parseWholeNumber("KV-Incarnation", incarnation, 1),
     sequence: parseWholeNumber("KV-Sequence", sequence, 1),
     acknowledged: parseWholeNumber("KV-Acknowledged", headers.get("kv-acknowledged") ?? "0", 0),
-    open: false,
   };
 }
 
@@ -62,7 +64,7 @@ function idempotent(key: string): OnceHeaders {
       `Idempotency-Key of ${key.length} characters; it has 1 to ${MAX_IDEMPOTENCY_KEY} visible ASCII characters`,
     );
   }
-  return { session: (IDEMPOTENCY_PREFIX + key) as Key, sequence: 1, acknowledged: 1, open: true };
+  return { session: (IDEMPOTENCY_PREFIX + key) as Key, incarnation: null, sequence: 1, acknowledged: 1 };
 }
 
 /** The operation, done exactly once where that was asked for. */

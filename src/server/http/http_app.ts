@@ -5,6 +5,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import { PEER_PATH } from "../../adapters/peers/http_hello.ts";
 import { CodecError } from "../../codec/byte_reader.ts";
 import { textToBytes } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
@@ -12,10 +13,11 @@ import type { Clock } from "../../ports/clock.ts";
 import type { LogStatus } from "../../ports/log.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
+import { type ClusterFigures, type Figures, type MemoryFigures, type ServerInfo, statusPage } from "../status_page.ts";
 import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
-import { type Figures, type MemoryFigures, metricsText, type ServerInfo, statusPage } from "./metrics.ts";
+import { metricsText } from "./metrics.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
 import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
@@ -34,6 +36,10 @@ export interface HttpAppOptions {
   readonly log: () => LogStatus | null;
   /** The process's memory. */
   readonly memory: () => MemoryFigures;
+  /** The replicas of the cluster. @default none */
+  readonly cluster?: () => ClusterFigures | null;
+  /** The route of other replicas, when they talk over HTTP. Its requests are not counted as clients'. @default none */
+  readonly peerRoutes?: Hono;
   /** Bounds of watches. */
   readonly feedLimits?: Partial<FeedLimits>;
   /** Told of failures that nobody foresaw; the client hears only that there was one. */
@@ -82,6 +88,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   if (options.password !== null) requirePassword(app, options.password);
   for (const [method, path, handler] of routes) app.on(method, path, handler);
   app.route("/", createRpcApp(service, bodyLimit));
+  if (options.peerRoutes !== undefined) app.route("/", options.peerRoutes);
   app.notFound(unserved([...routes, ["POST", "/v1/rpc"]]));
   app.onError((error) => {
     if (!isForeseen(error)) options.onError?.(error);
@@ -90,7 +97,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   return {
     app,
     fetch: (request) => {
-      stats.httpRequests++;
+      if (options.peerRoutes === undefined || !request.url.endsWith(PEER_PATH)) stats.httpRequests++;
       return app.fetch(request);
     },
     close: () => watches.close(),
@@ -111,6 +118,7 @@ function operatorRoutes(options: HttpAppOptions): Route[] {
     stats: options.stats,
     log: options.log(),
     memory: options.memory(),
+    cluster: options.cluster?.() ?? null,
   });
   let document: string | null = null;
   return [
@@ -121,11 +129,11 @@ function operatorRoutes(options: HttpAppOptions): Route[] {
       })],
     ["GET", "/healthz", (c) => c.json({ status: "ok" })],
     ["GET", "/readyz", (c) => {
-      const { state, reason } = service.replication.status();
-      if (state === "serving") return c.json({ status: "ready" });
-      return problemResponse(
-        problemBody("UNAVAILABLE", `the server is ${state}${reason === null ? "" : `: ${reason}`}`),
-      );
+      const { state, reason, cluster } = service.replication.status();
+      const unready = cluster?.unready ?? null;
+      if (state === "serving" && unready === null) return c.json({ status: "ready" });
+      const why = state === "serving" ? unready : `the server is ${state}${reason === null ? "" : `: ${reason}`}`;
+      return problemResponse(problemBody("UNAVAILABLE", why ?? "the server is not ready"));
     }],
     ["GET", "/openapi.json", async () => {
       // Made when it is first asked for: most servers never are.

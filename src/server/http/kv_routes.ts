@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import type { Key } from "../../codec/bytes.ts";
 import { type Compare, type Expiry, NO_EXPIRY, type Operation } from "../../core/kv/command.ts";
 import type { Entry, PutResult, Result } from "../../core/kv/result.ts";
+import type { Consistency } from "../../core/kv/stale_read.ts";
 import type { Service } from "../service.ts";
 import { onceHeaders, withOnce } from "./exactly_once.ts";
 import { entityTag, noneMatchNames, type Precondition, preconditionOf } from "./preconditions.ts";
@@ -20,6 +21,7 @@ import { settle, settleRead } from "./settle.ts";
 export type Handler = (c: Context) => Response | Promise<Response>;
 
 const PUT_PARAMETERS: readonly string[] = ["ttl_ms", "expires_at_ms", "keep_ttl"];
+const GET_PARAMETERS: readonly string[] = ["consistency"];
 const NO_PARAMETERS: readonly string[] = [];
 
 /** Serves `GET` and `HEAD`. */
@@ -27,10 +29,21 @@ export function getEntry(service: Service): Handler {
   return (c) => {
     const request = c.req.raw;
     const key = keyInPath(request.url);
-    if (request.url.includes("?")) new Query(request.url, NO_PARAMETERS);
-    const result = settleRead(service, { type: "get", key });
+    const consistency = request.url.includes("?")
+      ? consistencyOf(new Query(request.url, GET_PARAMETERS))
+      : "linearizable";
+    const result = settleRead(service, { type: "get", key }, consistency);
     return result instanceof Promise ? result.then((result) => answerGet(request, result)) : answerGet(request, result);
   };
+}
+
+/**
+ * Whether a read may be stale.
+ *
+ * @throws {HttpProblem} 400 for a consistency that there is not
+ */
+export function consistencyOf(query: Query): Consistency {
+  return query.oneOf("consistency", ["linearizable", "stale"]);
 }
 
 function answerGet(request: Request, result: Result): Response {

@@ -1,90 +1,19 @@
 /**
- * What operators look at: the figures of one server as Prometheus text (format 0.0.4) and as JSON.
+ * The figures of one server as Prometheus text (format 0.0.4).
  *
  * @module
  */
-import type { KVStore } from "../../core/kv/kv_store.ts";
-import type { ReplicationStatus } from "../../core/replication.ts";
-import type { LogStatus } from "../../ports/log.ts";
-import type { ServerStats } from "../stats.ts";
-
-/** Memory of the process. */
-export interface MemoryFigures {
-  /** Everything that the system counts. */
-  readonly resident_bytes: number;
-  /** The part that the runtime's heap uses. */
-  readonly heap_bytes: number;
-}
-
-/** Who answers. */
-export interface ServerInfo {
-  readonly name: string;
-  readonly version: string;
-  /** When the process started, in milliseconds since the Unix epoch. */
-  readonly startedAt_ms: number;
-}
-
-/** Everything that the pages for operators are made of. */
-export interface Figures {
-  readonly info: ServerInfo;
-  readonly now_ms: number;
-  readonly store: KVStore;
-  readonly replication: ReplicationStatus;
-  readonly stats: ServerStats;
-  /** The log's figures, or null for a server that keeps none. */
-  readonly log: LogStatus | null;
-  readonly memory: MemoryFigures;
-}
-
-/** The body of `/v1/status`. */
-export interface StatusPage {
-  readonly name: string;
-  readonly version: string;
-  readonly startedAt_ms: number;
-  readonly uptime_ms: number;
-  readonly replication: ReplicationStatus;
-  readonly store: {
-    readonly revision: number;
-    readonly oldestRevision: number;
-    readonly keys: number;
-    readonly sessions: number;
-    readonly watchers: number;
-    readonly time_ms: number;
-  };
-  readonly log: LogStatus | null;
-  /** As counted by `src/server/stats.ts`. */
-  readonly stats: Readonly<ServerStats>;
-  readonly memory: MemoryFigures;
-}
-
-/** The figures as one JSON object. */
-export function statusPage({ info, now_ms, store, replication, stats, log, memory }: Figures): StatusPage {
-  return {
-    name: info.name,
-    version: info.version,
-    startedAt_ms: info.startedAt_ms,
-    uptime_ms: Math.max(0, now_ms - info.startedAt_ms),
-    replication,
-    store: {
-      revision: store.revision,
-      oldestRevision: store.oldestRevision,
-      keys: store.size,
-      sessions: store.sessions,
-      watchers: store.watchers,
-      time_ms: store.time,
-    },
-    log,
-    stats,
-    memory,
-  };
-}
+import { ROLES } from "../../core/replication.ts";
+import type { Figures } from "../status_page.ts";
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+type Family = (name: string, type: "gauge" | "counter", help: string, samples: readonly Sample[]) => void;
 
 /** The figures as Prometheus text. */
-export function metricsText({ info, store, replication, stats, log, memory }: Figures): string {
+export function metricsText(figures: Figures): string {
+  const { info, store, replication, stats, log, memory } = figures;
   let text = "";
-  const family = (name: string, type: "gauge" | "counter", help: string, samples: readonly Sample[]): void => {
+  const family: Family = (name, type, help, samples) => {
     text += `# HELP kvpaxos_${name} ${help}\n# TYPE kvpaxos_${name} ${type}\n`;
     for (const [labels, value] of samples) text += `kvpaxos_${name}${labelText(labels)} ${value}\n`;
   };
@@ -131,9 +60,41 @@ export function metricsText({ info, store, replication, stats, log, memory }: Fi
     gauge("snapshot_position", "The position that the stored snapshot stands for.", log.snapshotPosition);
     gauge("snapshot_bytes", "Bytes of the stored snapshot.", log.snapshotBytes);
   }
+  clusterMetrics(figures, family);
   gauge("resident_memory_bytes", "Memory of the process.", memory.resident_bytes);
   gauge("heap_bytes", "Memory in use by the runtime's heap.", memory.heap_bytes);
   return text;
+}
+
+/** Those of a replica: nothing for a server that is alone. */
+function clusterMetrics({ replication: { cluster }, cluster: network }: Figures, family: Family): void {
+  if (cluster === null) return;
+  const gauge = (name: string, help: string, value: number): void => family(name, "gauge", help, [[{}, value]]);
+  gauge("replica", "The number of this replica, counted from 0.", cluster.id);
+  gauge("replicas", "How many replicas there are.", cluster.replicas);
+  gauge("ready", "Whether this replica can serve.", cluster.unready === null ? 1 : 0);
+  gauge("is_leader", "Whether this replica leads.", cluster.role === "leader" ? 1 : 0);
+  gauge("has_leader", "Whether this replica knows a leader.", cluster.leader === null ? 0 : 1);
+  gauge("may_vote", "Whether this replica votes.", cluster.mayVote ? 1 : 0);
+  gauge("chosen_slot", "The slot up to which every chosen value is known.", cluster.chosenSlot);
+  gauge("applied_slot", "The slot up to which the store has applied.", cluster.appliedSlot);
+  gauge("lag_slots", "Slots known to be chosen and not yet applied.", cluster.lag);
+  family("snapshots_installed_total", "counter", "Snapshots of other replicas that replaced the state.", [
+    [{}, cluster.snapshotsInstalled],
+  ]);
+  const perRole = (value: (role: typeof ROLES[number]) => number): Sample[] =>
+    ROLES.map((role) => [{ role }, value(role)]);
+  family("role_up", "gauge", "Whether a role works.", perRole((role) => cluster.roles[role].isUp ? 1 : 0));
+  family("role_crashes_total", "counter", "Crashes of a role.", perRole((role) => cluster.roles[role].crashes));
+  family("role_restarts_total", "counter", "Restarts of a role.", perRole((role) => cluster.roles[role].restarts));
+  const links = (network?.peers ?? []).flatMap(({ address, link }) => link === null ? [] : [{ address, link }]);
+  const perPeer = (value: (link: typeof links[number]["link"]) => number): Sample[] =>
+    links.map(({ address, link }) => [{ peer: address }, value(link)]);
+  family("peer_connected", "gauge", "Whether frames to a peer can leave.", perPeer((link) => link.isConnected ? 1 : 0));
+  family("peer_queued_bytes", "gauge", "Bytes that wait to leave for a peer.", perPeer((link) => link.queued_bytes));
+  family("peer_sent_frames_total", "counter", "Frames sent to a peer.", perPeer((link) => link.sentFrames));
+  family("peer_dropped_frames_total", "counter", "Frames to a peer dropped.", perPeer((link) => link.droppedFrames));
+  family("peer_received_frames_total", "counter", "Frames from a peer.", perPeer((link) => link.receivedFrames));
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

@@ -50,6 +50,7 @@ const IF_NONE_MATCH = inHeader(
   TEXT,
   "Only if the entry has another ETag; * only if the key is not there.",
 );
+const INCARNATION: JsonObject = { ...WHOLE_NUMBER, minimum: 1 };
 const ONCE: readonly JsonObject[] = [
   inHeader(
     "Idempotency-Key",
@@ -57,6 +58,7 @@ const ONCE: readonly JsonObject[] = [
     "A text of the client's that nobody else uses: the write is done once, however often it is sent.",
   ),
   inHeader("KV-Session", TEXT, "The id of an open session, in base64url; for client libraries."),
+  inHeader("KV-Incarnation", INCARNATION, "What opening the session gave: in any other incarnation nothing is done."),
   inHeader("KV-Sequence", { ...WHOLE_NUMBER, minimum: 1 }, "The number of the write in its session."),
   inHeader("KV-Acknowledged", WHOLE_NUMBER, "The client has the results of all writes below this number."),
 ];
@@ -111,9 +113,15 @@ function jsonBody(name: string): JsonObject {
   return { required: true, content: { [JSON_TYPE]: { schema: schemaRef(name) } } };
 }
 
+const CONSISTENCY = inQuery(
+  "consistency",
+  { enum: ["linearizable", "stale"], default: "linearizable" },
+  "stale answers from what this replica knows, however old, also while no majority can be reached.",
+);
+
 const GET_ENTRY: JsonObject = {
   tags: ["entries"],
-  parameters: [KEY, inHeader("If-None-Match", TEXT, "Answers 304 if the entry still has this ETag.")],
+  parameters: [KEY, CONSISTENCY, inHeader("If-None-Match", TEXT, "Answers 304 if the entry still has this ETag.")],
 };
 
 function entryOperations(): DescribedOperation[] {
@@ -184,6 +192,7 @@ function rangeOperations(): DescribedOperation[] {
         inQuery("keys_only", FLAG, "Without values."),
         inQuery("count_only", FLAG, "Only how many there are."),
         inQuery("cursor", TEXT, "The cursor of the page before."),
+        CONSISTENCY,
       ],
       responses: {
         200: json("A page, or a count.", { anyOf: [schemaRef("Page"), schemaRef("Count")] }),
@@ -245,7 +254,8 @@ function rangeOperations(): DescribedOperation[] {
 }
 
 function commandOperations(): DescribedOperation[] {
-  const done = { 204: { description: "Done.", headers: { "KV-Revision": ENTRY_HEADERS["KV-Revision"] } } };
+  const revision = { "KV-Revision": ENTRY_HEADERS["KV-Revision"] };
+  const incarnation = { schema: INCARNATION, description: "Which opening of the session this is." };
   return [
     {
       method: "POST",
@@ -276,7 +286,10 @@ function commandOperations(): DescribedOperation[] {
       summary: "Open a session, or show that it is there",
       tags: ["transactions"],
       parameters: [SESSION],
-      responses: { ...done, ...problems(...ANY, 413, 504) },
+      responses: {
+        204: { description: "It is open.", headers: { ...revision, "KV-Incarnation": incarnation } },
+        ...problems(...ANY, 413, 504),
+      },
     },
     {
       method: "DELETE",
@@ -285,7 +298,7 @@ function commandOperations(): DescribedOperation[] {
       summary: "Close a session and forget its results",
       tags: ["transactions"],
       parameters: [SESSION],
-      responses: { ...done, ...problems(...ANY, 413, 504) },
+      responses: { 204: { description: "Done.", headers: revision }, ...problems(...ANY, 413, 504) },
     },
   ];
 }

@@ -62,6 +62,7 @@ export function answerSchemas(): JsonObject {
         result("value", { value: schemaRef("Bytes") }),
         result("expire", { changed: BOOLEAN }),
         schemaRef("TxnResult"),
+        result("session", { incarnation: { ...WHOLE_NUMBER, minimum: 1 } }),
         result("done", {}),
         result("error", { code: TEXT, message: TEXT }),
       ],
@@ -93,6 +94,10 @@ export function answerSchemas(): JsonObject {
       startedAt_ms: WHOLE_NUMBER,
       uptime_ms: WHOLE_NUMBER,
       replication: { type: "object" },
+      cluster: {
+        ...orNull({ type: "object" }),
+        description: "The replicas and the ways to them; null for a server without any.",
+      },
       store: NUMBER_MAP,
       log: orNull(NUMBER_MAP),
       stats: NUMBER_MAP,

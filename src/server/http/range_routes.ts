@@ -12,7 +12,7 @@ import type { RangeResult, WatchEvent } from "../../core/kv/result.ts";
 import type { Service } from "../service.ts";
 import { fittingEntries, MAX_ANSWER_BYTES } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
-import type { Handler } from "./kv_routes.ts";
+import { consistencyOf, type Handler } from "./kv_routes.ts";
 import { malformed, problemOfResult } from "./problem.ts";
 import { Query } from "./request_target.ts";
 import { settle, settleBarrier, settleRead } from "./settle.ts";
@@ -27,7 +27,7 @@ export interface KeyRange {
 /** The parameters that name a range. */
 export const RANGE_PARAMETERS: readonly string[] = ["prefix", "start", "end"];
 
-const LIST_PARAMETERS = [...RANGE_PARAMETERS, "limit", "reverse", "keys_only", "count_only", "cursor"];
+const LIST_PARAMETERS = [...RANGE_PARAMETERS, "limit", "reverse", "keys_only", "count_only", "cursor", "consistency"];
 const EVENTS_PARAMETERS = [...RANGE_PARAMETERS, "from_revision", "limit"];
 /** The entries, or events, of a page unless another number is asked for. */
 const DEFAULT_PAGE = 1000;
@@ -81,7 +81,7 @@ export function listEntries(service: Service): Handler {
       if (result.type !== "range") throw new TypeError(`a range gave a ${result.type}`);
       return c.json(count ? { revision: result.revision, count: result.count } : page(result, keys));
     };
-    const result = settleRead(service, operation);
+    const result = settleRead(service, operation, consistencyOf(query));
     return result instanceof Promise ? result.then(answer) : answer(result);
   };
 }

@@ -149,6 +149,21 @@ export class Query {
   }
 
   /**
+   * The parameter as one of `words`, or the first of them when it is not there.
+   *
+   * @throws {HttpProblem} 400 for anything else
+   */
+  oneOf<const Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word {
+    const text = this.#parameters.get(name);
+    if (text === undefined) return words[0];
+    const found = words.find((word): boolean => word === String(text));
+    if (found === undefined) {
+      throw malformed(`parameter "${name}" is "${text.slice(0, 32)}"; it is ${words.join(" or ")}`);
+    }
+    return found;
+  }
+
+  /**
    * Whether the parameter is set: `name`, `name=true` or `name=1`; not there, `false` or `0` mean no.
    *
    * @throws {HttpProblem} 400 for anything else

@@ -10,25 +10,34 @@ import type { BlankEnv } from "hono/types";
 import { commandFromJson } from "../../core/kv/json/commands.ts";
 import { resultToJson } from "../../core/kv/json/results.ts";
 import type { JsonCommand, JsonResult } from "../../core/kv/json/types.ts";
+import { type Consistency, staleReadOf } from "../../core/kv/stale_read.ts";
 import type { Service } from "../service.ts";
 import { boundResult } from "./bound_result.ts";
+import { consistencyOf } from "./kv_routes.ts";
 import { type Problem, problemOfResult, type ProblemStatus } from "./problem.ts";
 import { jsonBody } from "./request_body.ts";
+import { Query } from "./request_target.ts";
 import { commandSchema } from "./schemas.ts";
-import { settle } from "./settle.ts";
+import { settle, settleRead } from "./settle.ts";
+
+/** What is sent. */
+interface RpcInput {
+  readonly json: JsonCommand;
+  readonly query?: { readonly consistency?: Consistency };
+}
 
 /** What a typed client needs to know of the route. */
 export type RpcSchema = {
   readonly "/v1/rpc": {
     readonly $post:
       | {
-        readonly input: { readonly json: JsonCommand };
+        readonly input: RpcInput;
         readonly output: JsonResult;
         readonly outputFormat: "json";
         readonly status: 200;
       }
       | {
-        readonly input: { readonly json: JsonCommand };
+        readonly input: RpcInput;
         readonly output: Problem;
         readonly outputFormat: "json";
         readonly status: ProblemStatus;
@@ -43,7 +52,11 @@ export type RpcApp = Hono<BlankEnv, RpcSchema, "/">;
 export function createRpcApp(service: Service, limit: number): RpcApp {
   return new Hono().post("/v1/rpc", jsonBody(commandSchema, limit), async (c) => {
     const command = commandFromJson(c.req.valid("json"));
-    const result = await settle(service, command, boundResult);
+    const { url } = c.req.raw;
+    const isStale = url.includes("?") && consistencyOf(new Query(url, ["consistency"])) === "stale";
+    const result = isStale
+      ? boundResult(await settleRead(service, staleReadOf(command), "stale"))
+      : await settle(service, command, boundResult);
     if (result.type === "error") return problemOfResult(result) as never;
     return c.json(resultToJson(result), 200);
   });

@@ -139,9 +139,9 @@ export const commandSchema: v.GenericSchema<JsonCommand> = v.variant("type", [
   v.strictObject({
     type: v.literal("once"),
     session: bytesSchema,
+    incarnation: v.nullable(wholeNumber(1)),
     sequence: wholeNumber(1),
     acknowledged: v.optional(wholeNumber(0)),
-    open: v.optional(v.boolean()),
     operation: operationRef,
   }),
 ]);

@@ -6,20 +6,25 @@
  */
 import type { KvError } from "../../core/errors.ts";
 import type { Command, ReadOperation } from "../../core/kv/command.ts";
+import type { Consistency } from "../../core/kv/stale_read.ts";
 import type { Result } from "../../core/kv/result.ts";
-import type { Service } from "../service.ts";
+import type { Done, Service } from "../service.ts";
 
 /**
  * The result of a read: at once where the barrier calls back at once, else as a promise.
  *
  * @throws {KvError} when the barrier fails
  */
-export function settleRead(service: Service, operation: ReadOperation): Result | Promise<Result> {
+export function settleRead(
+  service: Service,
+  operation: ReadOperation,
+  consistency: Consistency = "linearizable",
+): Result | Promise<Result> {
   let result: Result | null = null;
   let failure: KvError | null = null;
   let resolve: ((result: Result) => void) | null = null;
   let reject: ((error: KvError) => void) | null = null;
-  service.read(operation, (error, value) => {
+  const done: Done = (error, value) => {
     if (error !== null) {
       if (reject === null) failure = error;
       else reject(error);
@@ -27,7 +32,9 @@ export function settleRead(service: Service, operation: ReadOperation): Result |
       if (resolve === null) result = value;
       else resolve(value);
     }
-  });
+  };
+  if (consistency === "stale") service.readStale(operation, done);
+  else service.read(operation, done);
   if (result !== null) return result;
   if (failure !== null) throw failure;
   return new Promise((onResult, onError) => {

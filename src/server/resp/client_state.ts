@@ -20,6 +20,8 @@ export class ClientState {
   libraryVersion = "";
   /** Whether replies are sent; `skip` leaves out the next one. By CLIENT REPLY. */
   replies: "on" | "off" | "skip" = "on";
+  /** Whether reads may be stale. By READONLY and READWRITE. */
+  takesStale = false;
   /** Between MULTI and EXEC. */
   transaction: Transaction | null = null;
   /** The keys of WATCH, with the revision of their latest write at that time (0: absent). */

@@ -49,6 +49,8 @@ export type Plan =
     readonly kind: "encoded";
     readonly command: Command;
     readonly bytes: Uint8Array;
+    /** Whether it is a read that may be answered from what this replica knows. */
+    readonly isStale: boolean;
   };
 
 /** A command as the table has it, and as COMMAND tells it to clients. */

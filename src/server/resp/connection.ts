@@ -73,6 +73,7 @@ export class RespConnection {
       unfinished: () => this.#queue.length,
       begin: () => this.#begin(),
       finish: (slot) => this.#finish(slot),
+      isStale: () => this.state.takesStale,
     });
     this.#out = new ReplyWriter(2, context.pool);
     this.#stats = context.stats;

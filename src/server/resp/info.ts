@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { type ClusterStatus, ROLES } from "../../core/replication.ts";
+import type { ClusterFigures } from "../status_page.ts";
 import type { ServerContext } from "./server_context.ts";
 
 /** The Redis whose protocol and replies this server follows: clients choose features by it. */
@@ -67,8 +69,8 @@ const SECTIONS: ReadonlyMap<string, (context: ServerContext) => Fields> = new Ma
       ["total_datagrams_dropped", stats.datagramsDropped],
       ["total_http_requests", stats.httpRequests],
     ]],
-    ["replication", ({ service }) => {
-      const status = service.replication.status();
+    ["replication", ({ service, config }) => {
+      const { replication: status, cluster, log } = config.figures();
       return [
         ["role", "master"],
         ["connected_slaves", 0],
@@ -79,6 +81,9 @@ const SECTIONS: ReadonlyMap<string, (context: ServerContext) => Fields> = new Ma
         ["kvpaxos_pending_commands", status.pending],
         ["kvpaxos_applied_position", status.appliedPosition],
         ["kvpaxos_revision", service.store.revision],
+        ...(log === null ? [] : [["kvpaxos_log_bytes", log.bytes] as const]),
+        ...(status.cluster === null ? [] : replicaFields(status.cluster)),
+        ...(cluster === null ? [] : peerFields(cluster)),
       ];
     }],
     ["keyspace", ({ service }) => {
@@ -87,6 +92,42 @@ const SECTIONS: ReadonlyMap<string, (context: ServerContext) => Fields> = new Ma
     }],
   ] satisfies readonly (readonly [string, (context: ServerContext) => Fields])[],
 );
+
+/** What a replica is, and where it stands. The field `role` is `master` on all, because all of them take writes. */
+function replicaFields(cluster: ClusterStatus): Fields {
+  const { leader, roles } = cluster;
+  return [
+    ["kvpaxos_role", cluster.role],
+    ["kvpaxos_replica", cluster.id],
+    ["kvpaxos_replicas", cluster.replicas],
+    ["kvpaxos_leader", leader ?? "none"],
+    ["kvpaxos_ballot", cluster.ballot],
+    ["kvpaxos_chosen_slot", cluster.chosenSlot],
+    ["kvpaxos_applied_slot", cluster.appliedSlot],
+    ["kvpaxos_lag", cluster.lag],
+    ["kvpaxos_ready", cluster.unready === null ? 1 : 0],
+    ["kvpaxos_unready", cluster.unready ?? ""],
+    ["kvpaxos_may_vote", cluster.mayVote ? 1 : 0],
+    ["kvpaxos_snapshots_installed", cluster.snapshotsInstalled],
+    ...ROLES.map((role) => {
+      const { isUp, crashes, restarts } = roles[role];
+      return [`kvpaxos_role_${role}`, `state=${isUp ? "up" : "down"},crashes=${crashes},restarts=${restarts}`] as const;
+    }),
+  ];
+}
+
+function peerFields({ transport, peers }: ClusterFigures): Fields {
+  return [
+    ["kvpaxos_transport", transport],
+    ...peers.map(({ id, address, link }) => {
+      const state = link === null ? "self" : link.isConnected ? "connected" : "disconnected";
+      const figures = link === null
+        ? ""
+        : `,queued_bytes=${link.queued_bytes},sent=${link.sentFrames},dropped=${link.droppedFrames},received=${link.receivedFrames}`;
+      return [`kvpaxos_peer${id}`, `address=${address},state=${state}${figures}`] as const;
+    }),
+  ];
+}
 
 const ALL: ReadonlySet<string> = new Set(["all", "default", "everything"]);
 

@@ -30,6 +30,8 @@ export interface SlotOwner {
   begin(): Slot;
   /** The slot is filled: its reply is ready. */
   finish(slot: Slot): void;
+  /** Whether the client takes stale reads. */
+  isStale(): boolean;
 }
 
 /** Runs the plans of one connection. */
@@ -44,7 +46,7 @@ export class PlanRunner {
   #loggedReads = 0;
 
   constructor(service: Service, owner: SlotOwner) {
-    this.gate = new ReadGate(service.replication);
+    this.gate = new ReadGate(service.replication, () => owner.isStale() && service.mayReadStale());
     this.#service = service;
     this.#owner = owner;
   }
@@ -73,7 +75,10 @@ export class PlanRunner {
     if (plan.kind === "encoded") {
       slot.form = "encoded";
       if (!this.#keepsLimits(slot, command)) return true;
-      if (reads) this.#query(slot, plan.bytes);
+      if (plan.isStale && this.#service.mayReadStale()) {
+        slot.bytes = this.#service.store.query(plan.bytes);
+        this.#owner.finish(slot);
+      } else if (reads) this.#query(slot, plan.bytes);
       else this.#propose(slot, plan.bytes);
       return true;
     }

@@ -3,7 +3,7 @@
  *
  * Where the barrier calls back at once, reads go straight to the store, without an allocation. Where it does
  * not, they wait; they are released in the order in which they came, so that a later read never shows an older
- * state than an earlier one.
+ * state than an earlier one. A client that has said that stale reads will do (READONLY) waits for no barrier.
  *
  * @module
  */
@@ -23,19 +23,23 @@ interface Batch {
 /** The barriers of one connection. */
 export class ReadGate {
   readonly #replication: Replication;
+  readonly #mayBeStale: () => boolean;
   #open = false;
   /** This turn's barrier, unless it called back at once. */
   #batch: Batch | null = null;
   /** Barriers that have not been drained, oldest first. */
   #queue: Batch[] = [];
 
-  constructor(replication: Replication) {
+  /** `mayBeStale` says whether reads need no barrier at the moment. */
+  constructor(replication: Replication, mayBeStale: () => boolean = () => false) {
     this.#replication = replication;
+    this.#mayBeStale = mayBeStale;
   }
 
   /** Whether the store may be read right now; otherwise {@link wait}. */
   straight(): boolean {
-    if (this.#open) return true;
+    // Not remembered: the next command of this turn may be READWRITE.
+    if (this.#open || this.#mayBeStale()) return true;
     if (this.#batch !== null) return false;
     const batch: Batch = { released: false, drained: false, error: null, waiting: [] };
     this.#batch = batch;

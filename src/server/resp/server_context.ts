@@ -7,6 +7,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
+import type { Figures } from "../status_page.ts";
 import type { CommandTable } from "./command_table.ts";
 import type { RespConnection } from "./connection.ts";
 import { BufferPool } from "./reply_writer.ts";
@@ -30,6 +31,8 @@ export interface RespConfig {
   readonly idleTimeout_ms: number;
   /** Memory in use by the process in bytes, for INFO. */
   readonly memoryBytes: () => number;
+  /** All figures, for INFO and KVSTATUS. */
+  readonly figures: () => Figures;
 }
 
 /** Bounds on what one connection may cost. Sizes are bytes. */

@@ -19,6 +19,7 @@ import { Service } from "../../../src/server/service.ts";
 import { ServerStats } from "../../../src/server/stats.ts";
 import { startTcpServer } from "../../../src/server/tcp_server.ts";
 import { RawClient } from "./raw_client.ts";
+import { figuresOf } from "../../support/resp_server.ts";
 
 /** Why there is no Redis to compare with, or null when there is one. */
 export function redisMissing(): string | null {
@@ -93,6 +94,7 @@ export async function startOurServer(): Promise<OurServer> {
   const log = new MemoryLog({ clock: systemClock, random: systemRandom });
   const replication = new Standalone({ log, clock: systemClock, stateMachine: store });
   await replication.start();
+  const stats = new ServerStats();
   const config = {
     version: "0.0.0",
     runtime: "test",
@@ -102,13 +104,14 @@ export async function startOurServer(): Promise<OurServer> {
     maxConnections: 100,
     idleTimeout_ms: 0,
     memoryBytes: () => 0,
+    figures: () => figuresOf(replication, store, stats),
   };
   const context = new ServerContext({
     service: new Service(replication, store),
     table: commandTable,
     clock: systemClock,
     random: systemRandom,
-    stats: new ServerStats(),
+    stats,
     config,
   });
   const server = await startTcpServer({ host: "127.0.0.1", port: 0, context });

@@ -1,8 +1,32 @@
 import { hc } from "hono/client";
 import { describe, expect, test } from "vitest";
 import { keyFromText, textToBytes } from "../../../src/codec/bytes.ts";
+import { KvError } from "../../../src/core/errors.ts";
 import type { RpcApp } from "../../../src/server/http/rpc_types.ts";
 import { body, createFixture, problem } from "./http_fixture.ts";
+
+describe("a stale read", () => {
+  test("needs no barrier, on every route that reads", async () => {
+    const { request, post, replication } = createFixture({ slowBarriers: true });
+    await request("PUT", "/v1/kv/a", { body: "1" });
+    replication.barrier = (done) => done(new KvError("UNAVAILABLE", "no majority"));
+    expect((await request("GET", "/v1/kv/a")).status).toBe(503);
+    expect(await (await request("GET", "/v1/kv/a?consistency=stale")).text()).toBe("1");
+    expect(await (await request("GET", "/v1/kv?prefix=a&consistency=stale")).json()).toMatchObject({ count: 1 });
+    const get = { type: "get", key: "a" };
+    expect((await post("/v1/rpc", get)).status).toBe(503);
+    expect(await (await post("/v1/rpc?consistency=stale", get)).json()).toMatchObject({ entry: { value: "1" } });
+    expect((await post("/v1/rpc?consistency=linearizable", get)).status).toBe(503);
+  });
+
+  test("is not something else", async () => {
+    const { request, post, store } = createFixture();
+    expect((await request("GET", "/v1/kv/a?consistency=eventual")).status).toBe(400);
+    expect((await post("/v1/rpc?consistency=stale", { type: "put", key: "a", value: "x" })).status).toBe(400);
+    expect((await request("PUT", "/v1/kv/a?consistency=stale", { body: "1" })).status).toBe(400);
+    expect(store.size).toBe(0);
+  });
+});
 
 describe("POST /v1/txn", () => {
   test("does one branch, atomically, and tells what each operation gave", async () => {
@@ -129,6 +153,7 @@ describe("sessions", () => {
   const SESSION = "AAECAwQFBgcICQoLDA0ODw";
   const headers = (sequence: number, acknowledged = 0): Record<string, string> => ({
     "KV-Session": SESSION,
+    "KV-Incarnation": "1",
     "KV-Sequence": String(sequence),
     "KV-Acknowledged": String(acknowledged),
   });
@@ -137,8 +162,10 @@ describe("sessions", () => {
     const { request, post, store } = createFixture();
     const unknown = await request("PUT", "/v1/kv/a", { body: body("x"), headers: headers(1) });
     expect(await problem(unknown)).toMatchObject({ status: 409, code: "SESSION_UNKNOWN" });
-    expect((await request("PUT", `/v1/sessions/${SESSION}`)).status).toBe(204);
-    expect((await request("PUT", `/v1/sessions/${SESSION}`)).status).toBe(204);
+    for (let i = 0; i < 2; i++) {
+      const opened = await request("PUT", `/v1/sessions/${SESSION}`);
+      expect([opened.status, opened.headers.get("kv-incarnation")]).toEqual([204, "1"]);
+    }
     for (let i = 0; i < 3; i++) {
       const txn = { then: [{ type: "increment", key: "n", delta: 1 }] };
       expect(await (await post("/v1/txn", txn, headers(1))).json()).toMatchObject({ results: [{ value: 1 }] });
@@ -146,8 +173,21 @@ describe("sessions", () => {
     expect((await request("PUT", "/v1/kv/a", { body: body("x"), headers: headers(2, 2) })).status).toBe(201);
     const stale = await post("/v1/txn", { then: [{ type: "increment", key: "n", delta: 1 }] }, headers(1, 2));
     expect(await problem(stale)).toMatchObject({ status: 409, code: "SESSION_STALE" });
-    expect((await request("DELETE", `/v1/sessions/${SESSION}`)).status).toBe(204);
+    const closed = await request("DELETE", `/v1/sessions/${SESSION}`);
+    expect([closed.status, closed.headers.get("kv-incarnation")]).toEqual([204, null]);
     expect(store.sessions).toBe(0);
+  });
+
+  test("late copies of a session's opening and of what was done in it do nothing once it is closed", async () => {
+    const { request, store } = createFixture();
+    const write = (): Promise<Response> => request("PUT", "/v1/kv/a", { body: body("x"), headers: headers(1) });
+    await request("PUT", `/v1/sessions/${SESSION}`);
+    expect((await write()).status).toBe(201);
+    await request("DELETE", `/v1/sessions/${SESSION}`);
+    const opened = await request("PUT", `/v1/sessions/${SESSION}`);
+    expect(opened.headers.get("kv-incarnation")).toBe("3");
+    expect(await problem(await write())).toMatchObject({ status: 409, code: "SESSION_UNKNOWN" });
+    expect(store.revision).toBe(1);
   });
 
   test("a session whose client acknowledges nothing fills up", async () => {
@@ -188,10 +228,11 @@ describe("POST /v1/rpc", () => {
     expect(await call({ type: "setRange", key: "a", offset: 0, value: "x" })).toMatchObject({ value: 3 });
     expect(await call({ type: "expire", key: "a", expiry: { after_ms: 60_000 } })).toMatchObject({ changed: true });
     expect(await call({ type: "range" })).toMatchObject({ type: "range", count: 2, more: false });
-    expect(await call({ type: "openSession", session: "s" })).toMatchObject({ type: "done" });
+    expect(await call({ type: "openSession", session: "s" })).toMatchObject({ type: "session", incarnation: 1 });
     const once = {
       type: "once",
       session: "s",
+      incarnation: 1,
       sequence: 1,
       operation: { type: "append", key: "o", value: "x" },
     } as const;

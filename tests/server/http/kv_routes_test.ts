@@ -315,10 +315,13 @@ describe("exactly once", () => {
     { "Idempotency-Key": "two words" },
     { "Idempotency-Key": "k", "KV-Session": "AAAA", "KV-Sequence": "1" },
     { "KV-Session": "AAAA" },
-    { "KV-Session": "A", "KV-Sequence": "1" },
-    { "KV-Session": "", "KV-Sequence": "1" },
-    { "KV-Session": "AAAA", "KV-Sequence": "0" },
-    { "KV-Session": "AAAA", "KV-Sequence": "1", "KV-Acknowledged": "-1" },
+    { "KV-Session": "AAAA", "KV-Sequence": "1" },
+    { "KV-Session": "AAAA", "KV-Incarnation": "1" },
+    { "KV-Session": "AAAA", "KV-Incarnation": "0", "KV-Sequence": "1" },
+    { "KV-Session": "A", "KV-Incarnation": "1", "KV-Sequence": "1" },
+    { "KV-Session": "", "KV-Incarnation": "1", "KV-Sequence": "1" },
+    { "KV-Session": "AAAA", "KV-Incarnation": "1", "KV-Sequence": "0" },
+    { "KV-Session": "AAAA", "KV-Incarnation": "1", "KV-Sequence": "1", "KV-Acknowledged": "-1" },
   ])("headers that make no sense are refused: %j", async (headers) => {
     const { request, store } = createFixture();
     const init = { body: body("x"), headers };

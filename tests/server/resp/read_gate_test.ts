@@ -11,6 +11,16 @@ function gate(): { gate: ReadGate; replication: ImmediateReplication; due: (() =
 }
 
 describe("ReadGate", () => {
+  it("asks for no barrier while reads may be stale, and for one as soon as they may not", () => {
+    let isStale = true;
+    let barriers = 0;
+    const replication = Object.assign(new ImmediateReplication(new KVStore()), { barrier: () => void barriers++ });
+    const one = new ReadGate(replication, () => isStale);
+    expect([one.straight(), barriers]).toEqual([true, 0]);
+    isStale = false;
+    expect([one.straight(), barriers]).toEqual([false, 1]);
+  });
+
   it("lets a whole turn read straight when the barrier calls back at once", () => {
     let barriers = 0;
     const replication = new ImmediateReplication(new KVStore());

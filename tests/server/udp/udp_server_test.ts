@@ -127,9 +127,21 @@ describe("the UDP door", () => {
   it("makes a request that is sent again safe through a session", async () => {
     const { server } = await start();
     const client = new UdpClient(server.port);
-    expect(await client.call("SESSION", "OPEN", "s")).toBe("+OK\r\n");
-    const once = command("ONCE", "s", "1", "0", "INCR", "n");
+    for (let i = 0; i < 5; i++) expect(await client.call("SESSION", "OPEN", "s")).toBe(":1\r\n");
+    const once = command("ONCE", "s", "1", "1", "0", "INCR", "n");
     for (let i = 0; i < 5; i++) expect(await client.raw(once)).toBe(":1\r\n");
+  });
+
+  it("does nothing for late copies of a session's opening and of what was done in it, once it is closed", async () => {
+    const { server, store } = await start();
+    const client = new UdpClient(server.port);
+    const once = command("ONCE", "s", "1", "1", "0", "INCR", "n");
+    await client.call("SESSION", "OPEN", "s");
+    expect(await client.raw(once)).toBe(":1\r\n");
+    await client.call("SESSION", "CLOSE", "s");
+    expect(await client.call("SESSION", "OPEN", "s")).toBe(":3\r\n");
+    expect(await client.raw(once)).toMatch(/^-SESSIONUNKNOWN /);
+    expect(store.revision).toBe(1);
   });
 
   it("drops and counts what is too short, and goes on", async () => {

@@ -1,5 +1,5 @@
 /**
- * Commands on the connection itself: PING ECHO HELLO AUTH SELECT QUIT RESET, and CLIENT.
+ * Commands on the connection itself: PING ECHO HELLO AUTH SELECT READONLY READWRITE QUIT RESET, and CLIENT.
  *
  * @module
  */
@@ -126,6 +126,17 @@ function planSelect(args: Args): Plan {
   return OK;
 }
 
+/** As in Redis Cluster, where replicas answer reads only after READONLY: here it is the others' consent that is spared. */
+function planStale(takesStale: boolean): () => Plan {
+  return () => ({
+    kind: "local",
+    run: ({ state }, out) => {
+      state.takesStale = takesStale;
+      out.ok();
+    },
+  });
+}
+
 function planQuit(): Plan {
   return {
     kind: "local",
@@ -144,6 +155,7 @@ function planReset(): Plan {
       state.close();
       state.name = "";
       state.replies = "on";
+      state.takesStale = false;
       connection.setProtocol(2);
       connection.setAuthenticated(connection.context.config.password === null);
       out.protocol = 2;
@@ -198,6 +210,24 @@ export const connectionCommands: readonly CommandSpec[] = [
     group: "connection",
     summary: "Changes the selected database: there is only 0.",
     plan: planSelect,
+  },
+  {
+    name: "readonly",
+    arity: 1,
+    flags: ["loading", "stale", "fast"],
+    keys: [0, 0, 0],
+    group: "connection",
+    summary: "Enables reads from what this replica knows, however old, for the connection.",
+    plan: planStale(true),
+  },
+  {
+    name: "readwrite",
+    arity: 1,
+    flags: ["loading", "stale", "fast"],
+    keys: [0, 0, 0],
+    group: "connection",
+    summary: "Enables linearizable reads for the connection, which is the default.",
+    plan: planStale(false),
   },
   {
     name: "quit",

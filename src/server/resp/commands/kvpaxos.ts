@@ -1,18 +1,22 @@
 /**
- * What kvpaxos adds to Redis: the bytes of commands (KV), events (KVWATCH, KVUNWATCH, KVEVENTS), and
- * exactly-once writes (SESSION, ONCE). docs/protocol.md describes them for authors of clients.
+ * What kvpaxos adds to Redis: the bytes of commands (KV), events (KVWATCH, KVUNWATCH, KVEVENTS), exactly-once writes
+ * (SESSION, ONCE), and the server's figures (KVSTATUS). docs/protocol.md describes them for authors of clients.
  *
  * @module
  */
-import { keyFromBytes } from "../../../codec/bytes.ts";
+import { keyFromBytes, textToBytes } from "../../../codec/bytes.ts";
 import { CodecError } from "../../../codec/byte_reader.ts";
 import { KvError } from "../../../core/errors.ts";
 import type { Command } from "../../../core/kv/command.ts";
 import { decodeCommand } from "../../../core/kv/command_codec.ts";
+import { isStaleRead, staleReadOf, withoutMark } from "../../../core/kv/stale_read.ts";
 import { encodeEvents, encodeResult } from "../../../core/kv/result_codec.ts";
+import type { Result } from "../../../core/kv/result.ts";
+import { statusPage } from "../../status_page.ts";
 import { type Args, type CommandSpec, type Plan, RespError } from "../command_spec.ts";
 import type { RespConnection } from "../connection.ts";
 import { refusalOf, unknownCommand } from "../refusals.ts";
+import type { ReplyWriter } from "../reply_writer.ts";
 import { errorResult } from "../resp_errors.ts";
 import { type WatchedRange, Watches } from "../watches.ts";
 import { integerArgument, replyOk } from "./arguments.ts";
@@ -22,16 +26,18 @@ import { planSubcommand, type Subcommand } from "./subcommands.ts";
 const MAX_EVENTS = 10_000;
 
 function planKv(args: Args): Plan {
-  const bytes = args[1]!;
+  const isStale = isStaleRead(args[1]!);
+  const bytes = isStale ? withoutMark(args[1]!) : args[1]!;
   let command: Command;
   try {
     command = decodeCommand(bytes);
+    if (isStale) staleReadOf(command);
     if (command.type === "expireDue") throw new KvError("INVALID_ARGUMENT", "expireDue is for the server itself");
   } catch (error) {
     if (!(error instanceof KvError) && !(error instanceof CodecError)) throw error;
     return { kind: "local", run: (_connection, out) => out.bulk(encodeResult(errorResult(error))) };
   }
-  return { kind: "encoded", command, bytes };
+  return { kind: "encoded", command, bytes, isStale };
 }
 
 /** A whole number from `least` to 2^53 − 1. */
@@ -87,15 +93,26 @@ function planEvents(args: Args): Plan {
   };
 }
 
+function planStatus(): Plan {
+  return {
+    kind: "local",
+    run: ({ context: { config } }, out) => out.bulk(textToBytes(JSON.stringify(statusPage(config.figures())))),
+  };
+}
+
+function replyIncarnation(result: Result, out: ReplyWriter): void {
+  if (result.type === "session") out.integer(result.incarnation);
+}
+
 const sessionCommands: readonly Subcommand[] = [
   {
     name: "open",
     arity: 3,
-    help: ["OPEN <id>", "Open a session, or show that it is there."],
+    help: ["OPEN <id>", "Open a session, or show that it is there; returns its incarnation."],
     plan: (args) => ({
       kind: "command",
       command: { type: "openSession", session: keyFromBytes(args[2]!) },
-      reply: replyOk,
+      reply: replyIncarnation,
     }),
   },
   {
@@ -112,9 +129,10 @@ const sessionCommands: readonly Subcommand[] = [
 
 function planOnce(args: Args, connection: RespConnection): Plan {
   const session = keyFromBytes(args[1]!);
-  const sequence = wholeNumber(args[2]!, "sequence", 1);
-  const acknowledged = wholeNumber(args[3]!, "acknowledged", 0);
-  const inner = args.slice(4);
+  const incarnation = wholeNumber(args[2]!, "incarnation", 1);
+  const sequence = wholeNumber(args[3]!, "sequence", 1);
+  const acknowledged = wholeNumber(args[4]!, "acknowledged", 0);
+  const inner = args.slice(5);
   const name = inner[0]!;
   const spec = connection.context.table.find(name, 0, name.length);
   if (spec === undefined) throw new RespError(unknownCommand(inner));
@@ -125,7 +143,7 @@ function planOnce(args: Args, connection: RespConnection): Plan {
   if (plan.kind !== "operation") throw notOnce(spec);
   return {
     kind: "command",
-    command: { type: "once", session, sequence, acknowledged, open: false, operation: plan.operation },
+    command: { type: "once", session, incarnation, sequence, acknowledged, operation: plan.operation },
     reply: plan.reply,
   };
 }
@@ -177,6 +195,16 @@ export const kvpaxosCommands: readonly CommandSpec[] = [
     plan: planEvents,
   },
   {
+    name: "kvstatus",
+    arity: 1,
+    flags: ["loading", "stale"],
+    keys: [0, 0, 0],
+    group: "kvpaxos",
+    summary: "Returns the server's figures as JSON, as /v1/status does.",
+    inMulti: "refuse",
+    plan: planStatus,
+  },
+  {
     name: "session",
     arity: -2,
     flags: ["write", "noscript"],
@@ -188,7 +216,7 @@ export const kvpaxosCommands: readonly CommandSpec[] = [
   },
   {
     name: "once",
-    arity: -5,
+    arity: -6,
     flags: ["write", "noscript", "denyoom", "movablekeys"],
     keys: [0, 0, 0],
     group: "kvpaxos",

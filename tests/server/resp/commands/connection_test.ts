@@ -1,10 +1,40 @@
 import { describe, expect, it } from "vitest";
+import { KvError } from "../../../../src/core/errors.ts";
 import { command, MemoryClient, splitReplies } from "../../../support/resp_client.ts";
 import { testContext } from "../../../support/resp_server.ts";
 
 const OK = "+OK\r\n";
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 const WRONGPASS = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+
+describe("READONLY and READWRITE", () => {
+  it("make reads stale, which need no barrier, and linearizable again, until RESET", async () => {
+    let barriers = 0;
+    const { context, replication } = testContext({
+      scheduleBarrier: (run) => {
+        barriers++;
+        setTimeout(run, 0);
+      },
+    });
+    const client = new MemoryClient(context);
+    await client.call("set", "a", "1");
+    for (const args of [["get", "a"], ["mget", "a"], ["strlen", "a"], ["keys", "*"]]) {
+      await client.call("readonly");
+      const before = barriers;
+      const stale = await client.call(...args);
+      expect(barriers).toBe(before);
+      await client.call(args[0] === "get" ? "reset" : "readwrite");
+      expect(await client.call(...args)).toBe(stale);
+      expect(barriers).toBe(before + 1);
+    }
+    client.raw(command("readonly") + command("get", "a") + command("readwrite") + command("get", "a"));
+    for (const reply of [OK, bulk("1"), OK, bulk("1")]) expect(await client.next()).toBe(reply);
+    expect(barriers).toBe(5);
+    await client.call("readonly");
+    replication.failure = new KvError("STORAGE_FAILED", "the disk");
+    expect(await client.call("get", "a")).toMatch(/^-MISCONF/);
+  });
+});
 
 describe("connection commands", () => {
   it.each<[string, string]>([

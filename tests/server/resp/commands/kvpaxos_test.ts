@@ -80,6 +80,28 @@ describe("KV", () => {
     expect(decodeResult(bodyOf(await client.next()))).toMatchObject({ entry: { value: textToBytes("v") } });
   });
 
+  it("answers a read marked as stale without a barrier, and refuses the mark before anything else", async () => {
+    const { client, store } = start({ scheduleBarrier: () => {} });
+    await kv(client, put("k", "v"));
+    const stale = (operation: Parameters<typeof encodeCommand>[0]): string =>
+      "\0" + keyFromBytes(encodeCommand(operation));
+    const answer = async (bytes: string) => decodeResult(bodyOf(await client.call("KV", bytes)));
+    const get = { type: "get", key: keyFromText("k") } as const;
+    expect(await answer(stale(get))).toMatchObject({ entry: { value: textToBytes("v") } });
+    const { revision } = store;
+    const many = { type: "getMany", keys: [keyFromText("k"), keyFromText("l")] } as const;
+    expect(await answer(stale(many))).toMatchObject({ entries: [{ value: textToBytes("v") }, null] });
+    for (const command of [put("k", "w"), { type: "txn", compare: [], then: [get], else: [] } as const]) {
+      expect(await answer(stale(command))).toMatchObject({
+        type: "error",
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("only get, getMany and range can be stale"),
+      });
+    }
+    expect(await answer("\0")).toMatchObject({ type: "error", code: "INVALID_ARGUMENT" });
+    expect(store.revision).toBe(revision);
+  });
+
   it("stands in no transaction", async () => {
     const { client } = start();
     await client.call("multi");
@@ -88,28 +110,41 @@ describe("KV", () => {
   });
 });
 
+describe("KVSTATUS", () => {
+  it("gives the figures as JSON", async () => {
+    const { client, replication } = start();
+    await client.call("set", "a", "1");
+    const page = async (): Promise<unknown> => JSON.parse(keyFromBytes(bodyOf(await client.call("kvstatus"))));
+    expect(await page()).toMatchObject({ name: "kvpaxos", store: { keys: 1 }, cluster: null });
+    replication.failure = new KvError("STORAGE_FAILED", "the disk");
+    expect(await page()).toMatchObject({ replication: { state: "failed", reason: "the disk" } });
+  });
+});
+
 describe("SESSION and ONCE", () => {
   it("does a command once, however often it is sent", async () => {
     const { client } = start();
-    expect(await client.call("session", "open", "s1")).toBe(OK);
-    expect(await client.call("once", "s1", "1", "0", "incr", "n")).toBe(":1\r\n");
-    expect(await client.call("once", "s1", "1", "0", "incr", "n")).toBe(":1\r\n");
-    expect(await client.call("once", "s1", "2", "2", "INCRBY", "n", "5")).toBe(":6\r\n");
-    expect(await client.call("once", "s1", "1", "2", "incr", "n")).toMatch(/^-SESSIONSTALE /);
-    expect(await client.call("once", "s1", "2", "2", "incr", "n")).toMatch(/^-SESSIONCONFLICT /);
-    expect(await client.call("once", "s1", "3", "2", "get", "n")).toBe(bulk("6"));
+    expect(await client.call("session", "open", "s1")).toBe(":1\r\n");
+    expect(await client.call("session", "open", "s1")).toBe(":1\r\n");
+    expect(await client.call("once", "s1", "1", "1", "0", "incr", "n")).toBe(":1\r\n");
+    expect(await client.call("once", "s1", "1", "1", "0", "incr", "n")).toBe(":1\r\n");
+    expect(await client.call("once", "s1", "1", "2", "2", "INCRBY", "n", "5")).toBe(":6\r\n");
+    expect(await client.call("once", "s1", "1", "1", "2", "incr", "n")).toMatch(/^-SESSIONSTALE /);
+    expect(await client.call("once", "s1", "1", "2", "2", "incr", "n")).toMatch(/^-SESSIONCONFLICT /);
+    expect(await client.call("once", "s1", "1", "3", "2", "get", "n")).toBe(bulk("6"));
     expect(await client.call("session", "close", "s1")).toBe(OK);
-    expect(await client.call("once", "s1", "4", "2", "incr", "n")).toMatch(/^-SESSIONUNKNOWN /);
+    expect(await client.call("once", "s1", "1", "4", "2", "incr", "n")).toMatch(/^-SESSIONUNKNOWN /);
   });
 
   it.each([
-    ["once s 0 0 incr n", "-ERR sequence 0 is out of range: it is 1 to 2^53 - 1\r\n"],
-    ["once s x 0 incr n", "-ERR value is not an integer or out of range\r\n"],
-    ["once s 1 0 ping", "-ERR ONCE does one command on data, and PING is none\r\n"],
-    ["once s 1 0 multi", "-ERR ONCE does one command on data, and MULTI is none\r\n"],
-    ["once s 1 0 nope", "-ERR unknown command 'nope', with args beginning with: \r\n"],
-    ["once s 1 0 incr", "-ERR wrong number of arguments for 'incr' command\r\n"],
-    ["once s 1 0", "-ERR wrong number of arguments for 'once' command\r\n"],
+    ["once s 0 1 0 incr n", "-ERR incarnation 0 is out of range: it is 1 to 2^53 - 1\r\n"],
+    ["once s 1 0 0 incr n", "-ERR sequence 0 is out of range: it is 1 to 2^53 - 1\r\n"],
+    ["once s 1 x 0 incr n", "-ERR value is not an integer or out of range\r\n"],
+    ["once s 1 1 0 ping", "-ERR ONCE does one command on data, and PING is none\r\n"],
+    ["once s 1 1 0 multi", "-ERR ONCE does one command on data, and MULTI is none\r\n"],
+    ["once s 1 1 0 nope", "-ERR unknown command 'nope', with args beginning with: \r\n"],
+    ["once s 1 1 0 incr", "-ERR wrong number of arguments for 'incr' command\r\n"],
+    ["once s 1 1 0", "-ERR wrong number of arguments for 'once' command\r\n"],
     ["session nope x", "-ERR unknown subcommand 'nope'. Try SESSION HELP.\r\n"],
   ])("refuses '%s'", async (line, expected) => {
     expect(await start().client.call(...line.split(" "))).toBe(expected);

@@ -1,0 +1,78 @@
+/**
+ * Asks every replica of a cluster what it is: those that were named, and those that they tell of.
+ *
+ * @module
+ */
+import { formatServer, parseServer } from "./profile.ts";
+import type { ServerAddress } from "../../src/client/connection.ts";
+import { KvError } from "../../src/core/errors.ts";
+import type { StatusPage } from "../../src/server/status_page.ts";
+import { askOne } from "./server_status.ts";
+import type { ServerReport, ServerStatus, Target } from "./store.ts";
+
+/** A replica that does not answer is given up sooner than an operation: the others' figures are waiting. */
+const PATIENCE_MS = 2000;
+
+/** What of a page is looked at here. A server of another version may leave it out. */
+type Place = Pick<StatusPage, "cluster" | "replication">;
+
+/**
+ * One report for each server: for each replica of the cluster that was found, in their order, and for each server that
+ * was named and belongs to none. Rejects only when aborted.
+ */
+export async function askAll(target: Target, signal?: AbortSignal): Promise<ServerReport[]> {
+  const named = await Promise.all(target.servers.map((server) => report(server, target, signal)));
+  const teller = named.find(({ status }) => placeOf(status) !== null);
+  const place = placeOf(teller?.status ?? null);
+  if (teller === undefined || place === null) return named;
+  const self = place.replication.cluster!.id;
+  const addresses = place.cluster!.peers.map(({ address }) => parseServer(address));
+  // HTTP has a port of its own, as far from the main one as that of the replica that answered.
+  const offset = parseServer(teller.server).port - addresses[self]!.port;
+  const replicas = await Promise.all(addresses.map((address, id) => {
+    const at = { host: address.host, port: address.port + offset };
+    const known = named.find((each) => idOf(each.status) === id || each.server === formatServer(at));
+    return known === undefined ? report(at, target, signal) : Promise.resolve(known);
+  }));
+  const strangers = named.filter((each) => !replicas.includes(each) && placeOf(each.status) === null);
+  return [...replicas, ...strangers];
+}
+
+async function report(server: ServerAddress, target: Target, signal?: AbortSignal): Promise<ServerReport> {
+  const patience_ms = Math.min(target.deadline_ms, PATIENCE_MS);
+  const deadline = AbortSignal.timeout(patience_ms);
+  const until = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  const name = formatServer(server);
+  try {
+    return { server: name, status: await askOne(server, target, until), error: null };
+  } catch (cause) {
+    if (signal?.aborted === true) throw new KvError("ABORTED", "status: it was aborted", { cause });
+    const error = deadline.aborted || !(cause instanceof KvError)
+      ? new KvError(
+        "UNAVAILABLE",
+        `${name}: ${deadline.aborted ? `no answer within ${patience_ms} ms` : reason(cause)}`,
+        {
+          cause,
+        },
+      )
+      : cause;
+    return { server: name, status: null, error };
+  }
+}
+
+/** What fetch throws says why only in its cause. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+}
+
+function placeOf(status: ServerStatus | null): Place | null {
+  // A page of a server of ours; of another version it may lack any of this.
+  const page = status as unknown as Partial<Place> | null;
+  const isReplica = (page?.cluster ?? null) !== null && (page?.replication?.cluster ?? null) !== null;
+  return isReplica ? page as Place : null;
+}
+
+function idOf(status: ServerStatus | null): number | null {
+  return placeOf(status)?.replication.cluster?.id ?? null;
+}
