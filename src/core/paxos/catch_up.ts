@@ -194,8 +194,12 @@ export class CatchUp {
 
   #finish(fetching: Fetching, now: number): void {
     this.#fetching = null;
-    fetching.install.finish();
-    this.#snapshots++;
+    // What was on its way when the transfer began may have brought this replica further than the snapshot meanwhile.
+    if (fetching.slot <= this.#options.chosen()) fetching.install.abort();
+    else {
+      fetching.install.finish();
+      this.#snapshots++;
+    }
     if (this.#options.chosen() >= this.#target) this.#stop();
     else this.#ask(now);
   }

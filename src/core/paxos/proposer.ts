@@ -75,6 +75,8 @@ const MAX_OPEN_BYTES = 32 * 1024 * 1024;
 const MAX_VALUE_BYTES = 1024 * 1024;
 /** How long an acceptor may take before it is asked again, in heartbeats. */
 const RESEND_HEARTBEATS = 3;
+/** How long a leader may lack values that it had, before it asks all acceptors again, in patiences. */
+const FORGOTTEN_PATIENCES = 3;
 /** How many slots are sent again at once. */
 const MAX_RESENT = 32;
 
@@ -98,6 +100,9 @@ export class Proposer {
   #chosen = 0;
   #toldChosen = 0;
   #nextSlot = 1;
+  /** The watermark with which the leadership began, and when this replica last knew all values up to it. */
+  #startedAt = 0;
+  #knownAt = 0;
   /** From when this slot is chosen reads may be served. */
   #firstOwnSlot = 0;
   #queue: Proposal[] = [];
@@ -160,11 +165,6 @@ export class Proposer {
     this.#seen = this.#ballot;
     this.#phase = "reserving";
     this.#reservedAt = this.#options.slots.append({ type: RECORD.round, round: roundOf(this.#ballot) });
-  }
-
-  /** Gives up what it leads or tries to. */
-  resign(): void {
-    this.#stop();
   }
 
   /** Takes notice of a ballot; a higher one ends its own. */
@@ -242,6 +242,8 @@ export class Proposer {
     for (let slot = this.#nextSlot; slot <= last; slot++) {
       this.#propose((writer) => writer.raw(phaseOne.value(slot) ?? NO_OP), now);
     }
+    this.#startedAt = this.#chosen;
+    this.#knownAt = now;
     this.#firstOwnSlot = this.#nextSlot;
     this.#propose((writer) => writer.raw(NO_OP), now);
     this.#beat(now);
@@ -356,6 +358,10 @@ export class Proposer {
     let heard = NO_VOTES;
     for (const [replica, at] of this.#heard.entries()) if (now - at < patience_ms) heard = withVote(heard, replica);
     if (!hasMajority(heard, replicas)) return this.#stop();
+    // Learners that crashed may have forgotten which values before this leadership are chosen, here and everywhere: then
+    // only another phase 1 finds them out.
+    if (this.#options.chosen() >= this.#startedAt) this.#knownAt = now;
+    else if (now - this.#knownAt >= FORGOTTEN_PATIENCES * patience_ms) return this.campaign();
     this.#beat(now);
     let resent = 0;
     for (const open of this.#open) {
