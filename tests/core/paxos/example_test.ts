@@ -41,6 +41,8 @@ test("a machine of one's own runs on three replicas in this process", async () =
       clock: systemClock,
       random: systemRandom,
       stateMachine: new Counter(),
+      // A busy machine may take its time to elect a leader.
+      times: { patience_ms: 25_000, outcome_ms: 25_000 },
     })
   );
   await Promise.all(replicas.map((replica) => replica.start()));
