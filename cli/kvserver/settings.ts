@@ -25,6 +25,7 @@ export interface Settings {
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
+  readonly snapshotEvery_bytes: number;
   /** Null for a server without replicas. */
   readonly cluster: ClusterOptions | null;
 }
@@ -57,6 +58,7 @@ export function settingsOf(
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
+    snapshotEvery_bytes: line.get(FLAGS.snapshotEvery),
     cluster: clusterOf(line, port, drawSeed),
   };
 }

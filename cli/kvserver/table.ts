@@ -23,6 +23,7 @@ import {
 } from "../flags.ts";
 import { MAX_PEERS, parsePeers } from "./peers.ts";
 import { DEFAULT_LIMITS } from "../../src/core/kv/limits.ts";
+import { DEFAULT_SNAPSHOT_OPTIONS } from "../../src/core/snapshotter.ts";
 import { COMPLETIONS, HELP, HELP_COMMAND, NOT_YET, SHOW_VERSION } from "../program.ts";
 
 /** The ways to log, and how much. */
@@ -57,6 +58,7 @@ export const FLAGS: {
   readonly passwordFile: Flag<string | undefined>;
   readonly maxKeyBytes: Flag<number>;
   readonly maxValueBytes: Flag<number>;
+  readonly snapshotEvery: Flag<number>;
   readonly maxConnections: Flag<number>;
   readonly logLevel: Flag<typeof LOG_LEVELS[number]>;
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
@@ -137,6 +139,14 @@ export const FLAGS: {
     summary: "the longest value",
     parse: size(1, 8 * 1024 * 1024),
     fallback: DEFAULT_LIMITS.maxValueBytes,
+  }),
+  snapshotEvery: defaultedFlag({
+    name: "snapshot-every",
+    placeholder: "SIZE",
+    group: STORAGE,
+    summary: "how much is logged between two snapshots",
+    parse: size(64 * 1024, 64 * 1024 ** 3),
+    fallback: DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes,
   }),
   maxConnections: defaultedFlag({
     name: "max-connections",

@@ -88,6 +88,7 @@ describe("the settings of kvserver", () => {
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
       maxConnections: 10_000,
+      snapshotEvery_bytes: 128 * 1024 * 1024,
       cluster: null,
     });
     expect(await settingsOf(["--port", "32005", "--memory"])).toMatchObject({ httpPort: 33_005, dataDir: null });

@@ -71,7 +71,7 @@ test(
 test(
   "a replica that was away until its slots were truncated catches up by a snapshot while the others serve",
   async () => {
-    const cluster = await startCluster();
+    const cluster = await startCluster({ flags: ["--snapshot-every=32MiB"] });
     const away = (await cluster.leader() + 1) % cluster.ids.length;
     await cluster.stop(away);
     const client = cluster.client(cluster.running);

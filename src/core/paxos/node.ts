@@ -9,11 +9,8 @@
  */
 import { CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Log } from "../../ports/log.ts";
-import type { Random } from "../../ports/random.ts";
-import type { ReplicaId, Transport } from "../../ports/transport.ts";
-import type { Completion, Role, StateMachine } from "../replication.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
+import type { Role } from "../replication.ts";
 import { Archive } from "./archive.ts";
 import { type Ballot, NO_BALLOT, replicaOf } from "./ballot.ts";
 import { CatchUp } from "./catch_up.ts";
@@ -22,52 +19,12 @@ import type { Learner } from "./learner.ts";
 import { Membership } from "./membership.ts";
 import { readMessage, writeMessage } from "./message_codec.ts";
 import { type Accept, type Forward, type Heartbeat, MESSAGE, type Message } from "./messages.ts";
-import type { PaxosTimes } from "./options.ts";
+import type { NodeOptions } from "./node_options.ts";
+import { majorityOf } from "./quorum.ts";
 import { LogScan } from "./recovery.ts";
 import { RoleSet } from "./role_set.ts";
 import { SlotLog } from "./slot_log.ts";
 import { SnapshotStore } from "./snapshot_store.ts";
-import type { Proposal } from "./value.ts";
-
-/** What a node is made of. */
-export interface NodeOptions {
-  readonly id: ReplicaId;
-  readonly replicas: number;
-  readonly transport: Transport;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly machine: StateMachine;
-  readonly times: PaxosTimes;
-  readonly cache_bytes: number;
-  readonly catchUp_bytes: number;
-  readonly snapshotEvery_bytes: number;
-  readonly snapshotSlice_bytes: number;
-  /** Told of every slot's value when it is applied. */
-  readonly onChosen: ((slot: number, value: Uint8Array) => void) | undefined;
-  /** What the owner is told. */
-  readonly owner: NodeOwner;
-}
-
-/** What a node tells its owner. */
-export interface NodeOwner {
-  /** Who waits for the results of a batch of this replica that is about to be applied. */
-  waiting(proposal: Proposal): readonly Completion[] | null;
-  /** Batches of this life up to `number` are part of a snapshot that has replaced the state. */
-  onSkipped(number: number): void;
-  /** Another leader was heard, or this replica has begun or ceased to lead. */
-  onLeader(leader: ReplicaId | null, ballot: number): void;
-  /** A read request was answered. */
-  onReadReply(id: number, slot: number): void;
-  /** Something was applied, or a role has come back. */
-  onApplied(): void;
-  /** A role has crashed or was started again. */
-  onRole(role: Role, isUp: boolean): void;
-  /** A snapshot of another replica has replaced the state. */
-  onInstalled(slot: number): void;
-  /** This replica may vote now, or is refused because another identity of it is remembered. */
-  onMembership(mayVote: boolean, refusedBy: ReplicaId | null): void;
-}
 
 /** A message of this replica to itself. */
 interface LocalMessage {
@@ -97,6 +54,7 @@ export class PaxosNode {
   /** What the owner has been told was applied, and by which learner. */
   #toldOf: { readonly learner: Learner | null; readonly applied: number } = { learner: null, applied: 0 };
   #malformed = 0;
+  readonly #unreachable = new Set<ReplicaId>();
 
   /** A replica whose log and snapshot have been read into its machine when this returns. */
   constructor(options: NodeOptions) {
@@ -176,6 +134,12 @@ export class PaxosNode {
       this.#options.owner.onLeader(null, this.election.leaderBallot);
     }
     this.#options.owner.onRole(role, isUp);
+  }
+
+  /** Whether the transport says that a majority cannot be reached. One that says nothing is taken to reach all. */
+  get isCutOff(): boolean {
+    const { replicas } = this.#options;
+    return replicas - this.#unreachable.size < majorityOf(replicas);
   }
 
   /** Frames that were no messages. */
@@ -315,6 +279,8 @@ export class PaxosNode {
 
   /** A peer can be reached, or not any more. */
   onPeer(peer: ReplicaId, isConnected: boolean): void {
+    if (isConnected) this.#unreachable.delete(peer);
+    else this.#unreachable.add(peer);
     if (isConnected) return;
     this.#archive.close(peer);
     this.election.onDisconnected(peer, this.#options.clock.monotonic());

@@ -19,14 +19,13 @@ import { readFrom, submitTo } from "../promise_forms.ts";
 import type { Completion, Replication, ReplicationState, ReplicationStatus, Role } from "../replication.ts";
 import { type Ballot, formatBallot } from "./ballot.ts";
 import { MESSAGE } from "./messages.ts";
-import { type NodeOwner, PaxosNode } from "./node.ts";
+import { PaxosNode } from "./node.ts";
+import type { NodeOwner } from "./node_options.ts";
 import { type PaxosEvent, type PaxosOptions, type ResolvedPaxosOptions, resolvePaxosOptions } from "./options.ts";
 import { Reads } from "./reads.ts";
 import { RECORD } from "./records.ts";
-import { clusterStatus, unreadyReason } from "./readiness.ts";
+import { clusterStatus, refusalOf, unreadyReason } from "./readiness.ts";
 import { Submissions } from "./submissions.ts";
-
-export type { PaxosEvent, PaxosOptions, PaxosTimes } from "./options.ts";
 
 const NOTHING = new Uint8Array(0);
 /** How long a replica that closes waits for what it has accepted. */
@@ -66,11 +65,12 @@ export class Paxos implements Replication {
     this.#clock = clock;
     this.#log = log;
     this.#transport = transport;
-    const { patience_ms, outcome_ms, retry_ms } = this.#options.times;
+    const { outcome_ms, retry_ms } = this.#options.times;
+    const patience = (): number => this.#patience();
     this.#submissions = new Submissions({
       send: (number, first, batch) => this.#forward(number, first, batch),
       unavailable: () => this.#unavailable(),
-      patience_ms,
+      patience,
       outcome_ms,
       resend_ms: retry_ms,
       maxBatch_bytes: this.#options.maxBatch_bytes,
@@ -79,7 +79,7 @@ export class Paxos implements Replication {
       send: (readId) => this.#requestRead(readId),
       applied: () => this.#node?.roles.learner?.applied ?? -1,
       unavailable: () => this.#unavailable(),
-      patience_ms,
+      patience,
       resend_ms: retry_ms,
     });
     this.#alarm = new Alarm(clock, () => this.#handle(() => this.#onTick()));
@@ -223,7 +223,13 @@ export class Paxos implements Replication {
 
   #isLeaderlessForLong(): boolean {
     const isLed = this.#leader() !== null;
-    return !isLed && this.#clock.monotonic() - this.#leaderlessSince! >= this.#options.times.patience_ms;
+    return !isLed && this.#clock.monotonic() - this.#leaderlessSince! >= this.#patience();
+  }
+
+  /** How long a request waits for a leader: not for one that cannot be, because too many replicas are out of reach. */
+  #patience(): number {
+    const { patience_ms, election_ms } = this.#options.times;
+    return this.#node?.isCutOff === true ? Math.min(patience_ms, election_ms) : patience_ms;
   }
 
   /** Calls `done` when the state reflects all that was acknowledged before. See {@link Replication.barrier}. */
@@ -293,11 +299,7 @@ export class Paxos implements Replication {
   }
 
   #refusal(): KvError {
-    if (this.#state === "failed") {
-      return new KvError("STORAGE_FAILED", `this replica stopped taking requests: ${this.#reason}`);
-    }
-    if (this.#state === "starting") return new KvError("UNAVAILABLE", "the replica is still starting: try again soon");
-    return new KvError("UNAVAILABLE", "the replica is stopping: try another one, or again later");
+    return refusalOf(this.#state, this.#reason);
   }
 
   #unavailable(): KvError {

@@ -18,7 +18,7 @@ export interface ReadsOptions {
   /** Why reads cannot be confirmed. */
   readonly unavailable: () => KvError;
   /** A read that was not confirmed for so long has failed. */
-  readonly patience_ms: number;
+  readonly patience: () => number;
   /** A request that was not answered for so long is sent again. */
   readonly resend_ms: number;
 }
@@ -59,7 +59,7 @@ export class Reads {
   /** When {@link onTick} wants to be called. */
   get deadline(): number {
     const first = this.#confirmed[0] ?? this.#asked ?? this.#gathering;
-    const patience = first === null ? Number.POSITIVE_INFINITY : first.since + this.#options.patience_ms;
+    const patience = first === null ? Number.POSITIVE_INFINITY : first.since + this.#options.patience();
     return this.#asked === null ? patience : Math.min(patience, this.#sentAt + this.#options.resend_ms);
   }
 
@@ -115,7 +115,8 @@ export class Reads {
 
   /** Gives up on what has waited for too long; asks again. */
   onTick(now: number, isLed: boolean): void {
-    const { patience_ms, resend_ms } = this.#options;
+    const { resend_ms } = this.#options;
+    const patience_ms = this.#options.patience();
     const isOver = (group: Group): boolean => now - group.since >= patience_ms;
     const over: Group[] = [];
     while (this.#confirmed.length > 0 && isOver(this.#confirmed[0]!)) over.push(this.#confirmed.shift()!);

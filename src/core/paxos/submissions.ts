@@ -22,7 +22,7 @@ export interface SubmissionsOptions {
   /** Why nobody leads, for callers whose commands were not sent. */
   readonly unavailable: () => KvError;
   /** A command that was not sent for so long has failed. */
-  readonly patience_ms: number;
+  readonly patience: () => number;
   /** A command that was sent and not applied for so long has an unknown outcome. */
   readonly outcome_ms: number;
   /** Batches that were not applied for so long are sent again. */
@@ -82,7 +82,7 @@ export class Submissions {
   /** When {@link onTick} wants to be called. */
   get deadline(): number {
     let deadline = Number.POSITIVE_INFINITY;
-    if (this.#open.length > 0) deadline = this.#open[0]!.since + this.#options.patience_ms;
+    if (this.#open.length > 0) deadline = this.#open[0]!.since + this.#options.patience();
     if (this.#sent.length > 0) {
       deadline = Math.min(deadline, this.#sentAt + this.#options.resend_ms);
       const waiting = this.#sent.find(({ completions }) => completions !== null);
@@ -157,8 +157,9 @@ export class Submissions {
 
   /** Gives up on what has waited for too long; sends again what has not been applied. */
   onTick(now: number, isLed: boolean): void {
-    const { patience_ms, outcome_ms, resend_ms } = this.#options;
-    if (this.#open.length > 0 && now - this.#open[0]!.since >= patience_ms) this.failOpen(this.#options.unavailable());
+    const { outcome_ms, resend_ms } = this.#options;
+    const isOver = this.#open.length > 0 && now - this.#open[0]!.since >= this.#options.patience();
+    if (isOver) this.failOpen(this.#options.unavailable());
     const error = new OutcomeUnknown(
       `the write was sent to the leader ${outcome_ms} ms ago and has not been confirmed: it may still take effect`,
     );

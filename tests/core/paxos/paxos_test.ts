@@ -103,6 +103,29 @@ describe("a leader", () => {
   });
 });
 
+describe("a replica that a majority cannot be reached from", () => {
+  test("refuses reads and writes soon when its transport says so, and not before its patience ends when it does not", () => {
+    const cluster = new PaxosCluster(3, { times: { patience_ms: 20_000, election_ms: 500 } });
+    cluster.put(0, "a");
+    const { id, listener } = cluster.follower();
+    cluster.isolate(id);
+    cluster.pass(2000);
+    const patient = [cluster.read(id), cluster.propose(id, "b")];
+    cluster.pass(2000);
+    expect(patient.map(({ said }) => said)).toEqual([null, null]);
+    for (const peer of [0, 1, 2]) if (peer !== id) listener!.onPeer?.(peer, false);
+    cluster.pass(100);
+    expect(patient.map(({ said }) => said)).toEqual(["UNAVAILABLE", "UNAVAILABLE"]);
+    const late = cluster.propose(id, "c");
+    cluster.pass(5);
+    expect(late).toEqual({ said: "UNAVAILABLE", calls: 1 });
+    for (const peer of [0, 1, 2]) if (peer !== id) listener!.onPeer?.(peer, true);
+    cluster.heal();
+    cluster.put(id, "d");
+    cluster.checkAgreement();
+  });
+});
+
 describe("a replica's lives", () => {
   test("are told apart: an answer to a read of a life that a crash took back releases no later read", () => {
     const cluster = new PaxosCluster();

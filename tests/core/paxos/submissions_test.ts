@@ -10,7 +10,7 @@ class Bench {
   readonly submissions = new Submissions({
     send: (number, first) => void this.sent.push(`${number} from ${first}`),
     unavailable: () => new KvError("UNAVAILABLE", "nobody leads"),
-    patience_ms: 3000,
+    patience: () => 3000,
     outcome_ms: 5000,
     resend_ms: 300,
     maxBatch_bytes: 100,
@@ -102,7 +102,7 @@ describe("reads", () => {
       send: (id) => void sent.push(id),
       applied: () => state.applied,
       unavailable: () => new KvError("UNAVAILABLE", "nobody leads"),
-      patience_ms: 3000,
+      patience: () => 3000,
       resend_ms: 300,
     });
     return {

@@ -1,0 +1,171 @@
+/**
+ * Deliberate bugs in what a replica of Multi-Paxos keeps, lets go and hands on: snapshots, truncation, catching up, and
+ * the batches of each origin.
+ *
+ * @module
+ */
+import type { PaxosMutant } from "./paxos_mutants.ts";
+import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
+
+const HEADER = "src/core/paxos/snapshot_header.ts";
+const CATCH_UP = "src/core/paxos/catch_up.ts";
+const ORIGINS = "src/core/paxos/origins.ts";
+
+/** Pitfalls 16 to 18 and 24. */
+export const LOG_MUTANTS: readonly PaxosMutant[] = [
+  {
+    name: "a snapshot lacks the promise",
+    pitfalls: "16",
+    run: { replicas: 3, ops: 300, faults: CRASHES },
+    open: "not found yet",
+    patches: [{ file: HEADER, find: "writer.varint(header.promised);", replace: "writer.varint(0);" }],
+  },
+  {
+    name: "a snapshot lacks the round",
+    pitfalls: "16",
+    run: { replicas: 3, ops: 300, faults: CRASHES },
+    open: "presumably guarded by the pre-vote: a majority that has seen the ballot refuses it",
+    patches: [{ file: HEADER, find: "writer.varint(header.round);", replace: "writer.varint(0);" }],
+  },
+  {
+    name: "a snapshot lacks the life",
+    pitfalls: "16",
+    run: { replicas: 5, ops: 300, faults: ROLES },
+    patches: [{ file: HEADER, find: "writer.varint(header.life);", replace: "writer.varint(0);" }],
+  },
+  {
+    name: "a snapshot lacks the origins",
+    pitfalls: "16, 24",
+    run: { replicas: 5, ops: 300, faults: ROLES },
+    patches: [{ file: HEADER, find: "header.origins.write(writer);", replace: "writer.varint(0);" }],
+  },
+  {
+    name: "a snapshot lacks that the replica may vote",
+    pitfalls: "16",
+    run: { replicas: 5, ops: 300, faults: STORM },
+    isSlow: true,
+    patches: [{ file: HEADER, find: "writer.u8(header.isJoined ? 1 : 0);", replace: "writer.u8(0);" }],
+  },
+  {
+    name: "a snapshot lacks the identities of the others",
+    pitfalls: "10, 16",
+    run: { replicas: 3, ops: 300, faults: CRASHES },
+    open: "not found yet",
+    patches: [
+      { file: HEADER, find: "writer.varint(header.identities.size);", replace: "writer.varint(0);" },
+      { file: HEADER, find: "of header.identities) {", replace: "of [] as [number, Uint8Array][]) {" },
+    ],
+  },
+  {
+    name: "an older snapshot replaces a newer state",
+    pitfalls: "16",
+    run: { replicas: 3, ops: 300, faults: STORM },
+    open: "not found by seeds; tests/core/paxos/catch_up_race_test.ts finds it",
+    patches: [
+      {
+        file: CATCH_UP,
+        find: "if (fetching.slot <= this.#options.chosen()) fetching.install.abort();",
+        replace: "if (fetching.slot === 0) fetching.install.abort();",
+      },
+    ],
+  },
+  {
+    name: "a snapshot stands for slots that are still open",
+    pitfalls: "17",
+    run: { replicas: 5, ops: 300, faults: DUELS },
+    patches: [{
+      file: "src/core/paxos/slot_log.ts",
+      find: "if (position !== 0 && position < least) least = position;",
+      replace: "",
+    }],
+  },
+  {
+    name: "the log is truncated, and nobody is told of the snapshot",
+    pitfalls: "17",
+    run: { replicas: 3, ops: 300, faults: CRASHES },
+    scenario: "takes over no half of a snapshot when the replica that takes it dies",
+    patches: [{
+      file: "src/core/paxos/archive.ts",
+      find: "const snapshot = isTruncated ? this.#snapshotSlot() : 0;",
+      replace: "const snapshot = 0;",
+    }],
+  },
+  {
+    name: "a transfer that was interrupted counts as whole",
+    pitfalls: "18",
+    run: { replicas: 3, ops: 300, faults: STORM },
+    scenario: "begins a snapshot anew with another replica when the one that lends it dies",
+    patches: [{ file: CATCH_UP, find: "fetching?.install.abort();", replace: "fetching?.install.finish();" }],
+  },
+  {
+    name: "parts of a snapshot are taken as they come",
+    pitfalls: "18",
+    run: { replicas: 3, ops: 300, faults: STORM },
+    open: "not found yet",
+    patches: [
+      { file: CATCH_UP, find: "if (slot !== fetching.slot || part !== fetching.part) return;", replace: "" },
+      { file: CATCH_UP, find: "if (expected !== checksum) return this.#askAnother(now);", replace: "" },
+    ],
+  },
+  {
+    name: "the log's older records count beside a snapshot from elsewhere",
+    pitfalls: "18",
+    run: { replicas: 3, ops: 300, faults: STORM },
+    open: "not found yet",
+    patches: [
+      {
+        file: "src/core/paxos/snapshot_store.ts",
+        find: "this.#options.slots.dropBelow(slot + 1);",
+        replace: "",
+      },
+      {
+        file: "src/core/paxos/snapshot_store.ts",
+        find: "writer.write(this.#header(slot, slot + 1, origins));",
+        replace: "writer.write(this.#header(slot, 1, origins));",
+      },
+    ],
+  },
+  {
+    name: "a batch of an origin is applied twice",
+    pitfalls: "24",
+    run: { replicas: 3, ops: 150, faults: STORM },
+    open: "presumably guarded by the sessions of clients, which every simulated write uses",
+    patches: [{
+      file: ORIGINS,
+      find: "if (number !== this.lastOf(origin, life) + 1) return false;",
+      replace: "if (number > this.lastOf(origin, life) + 1) return false;",
+    }],
+  },
+  {
+    name: "batches of an origin are applied out of order",
+    pitfalls: "24",
+    run: { replicas: 3, ops: 150, faults: ROLES },
+    open: "not found in 40 seeds: a leader puts the batches of an origin in order before it proposes them",
+    patches: [{
+      file: ORIGINS,
+      find: "if (number !== this.lastOf(origin, life) + 1) return false;",
+      replace: "if (number <= this.lastOf(origin, life)) return false;",
+    }],
+  },
+  {
+    name: "batches of an earlier life are applied",
+    pitfalls: "24",
+    run: { replicas: 3, ops: 150, faults: CRASHES },
+    open: "not found yet",
+    patches: [{
+      file: ORIGINS,
+      find: "if (progress !== undefined && life < progress.life) return false;",
+      replace: "",
+    }],
+  },
+  {
+    name: "a life is used again",
+    pitfalls: "24",
+    run: { replicas: 3, ops: 150, faults: ROLES },
+    patches: [{
+      file: "src/core/paxos/node.ts",
+      find: "this.life = scan.facts.life + 1;",
+      replace: "this.life = Math.max(1, scan.facts.life);",
+    }],
+  },
+];

@@ -1,0 +1,22 @@
+/**
+ * The servers of scenarios: small, so that a few puts are enough for snapshots of several parts, and for a log that does
+ * not reach back to its beginning.
+ *
+ * @module
+ */
+import { KVStore } from "../../../src/core/kv/kv_store.ts";
+import { openDurableLog } from "../../../src/log/durable_log.ts";
+import { PROTOCOL_TABLE } from "../../../src/sim/run/protocols.ts";
+import { type Host, type HostContext, type HostFactory, withDescriptions } from "../../../src/sim/world/host.ts";
+
+const SIZES = { snapshotEvery_bytes: 4096, snapshotSlice_bytes: 1024, cache_bytes: 1000, catchUp_bytes: 1000 };
+
+function make(context: HostContext): Host {
+  const { disk, clock, random } = context;
+  const log = openDurableLog({ disk, clock, random, options: { segmentBytes: 4096, reserveBytes: 1024 } });
+  const store = new KVStore();
+  return { ...PROTOCOL_TABLE.paxos.make({ ...context, log, stateMachine: store, ...SIZES }), store, log };
+}
+
+/** Replicas of Multi-Paxos. */
+export const paxosHost: HostFactory = withDescriptions(make, PROTOCOL_TABLE.paxos.describe);
