@@ -9,12 +9,12 @@ const RUNTIMES: readonly (readonly [command: string, args: readonly string[]])[]
   [bin("bun"), []],
   [bin("deno"), ["run", "-A"]],
 ];
-const ARGS = ["simulate", "--seeds", "1..50", "--ops", "60", "-o", "json"];
 const PATIENCE_MS = 120_000;
 
-function hashesOn(command: string, args: readonly string[]): Promise<string[]> {
+function hashesOn(command: string, args: readonly string[], what: readonly string[]): Promise<string[]> {
   return new Promise((done, fail) => {
-    const child = spawn(command, [...args, join(root, "cli/kvclient/main.ts"), ...ARGS], {
+    const simulate = [join(root, "cli/kvclient/main.ts"), "simulate", ...what, "-o", "json"];
+    const child = spawn(command, [...args, ...simulate], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -31,10 +31,14 @@ function hashesOn(command: string, args: readonly string[]): Promise<string[]> {
 }
 
 describe("the same seeds", () => {
-  test("have the same trace hashes on Node, Bun and Deno", async () => {
-    const [node, bun, deno] = await Promise.all(RUNTIMES.map(([command, args]) => hashesOn(command, args)));
-    expect(node).toHaveLength(50);
-    expect(new Set(node).size).toBe(50);
+  test.each([
+    ["of one server", 50, ["--seeds", "1..50", "--ops", "60"]],
+    ["of five replicas", 12, ["--replication", "paxos", "--seeds", "1..12", "--ops", "60"]],
+    ["of three replicas", 12, ["--replication", "paxos", "--replicas", "3", "--seeds", "1..12", "--ops", "60"]],
+  ])("%s have the same trace hashes on Node, Bun and Deno", async (_, count, what) => {
+    const [node, bun, deno] = await Promise.all(RUNTIMES.map(([command, args]) => hashesOn(command, args, what)));
+    expect(node).toHaveLength(count);
+    expect(new Set(node).size).toBe(count);
     expect(bun).toEqual(node);
     expect(deno).toEqual(node);
   }, PATIENCE_MS);
