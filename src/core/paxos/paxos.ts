@@ -371,6 +371,7 @@ export class Paxos implements Replication {
       }
       this.#closing = [{ resolve, reject }];
       this.#closeBy = this.#clock.monotonic() + CLOSE_MS;
+      if (this.#state === "starting") this.#stop();
       if (this.#state !== "serving") this.#finishClosing();
       else this.#handle(() => this.#housekeeping.turn(false));
     });

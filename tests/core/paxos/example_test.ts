@@ -58,3 +58,20 @@ test("a machine of one's own runs on three replicas in this process", async () =
   expect(sumOf(await replicas[2]!.read(new Uint8Array()))).toBe(12);
   await Promise.all(replicas.slice(1).map((replica) => replica.close()));
 });
+
+test("a replica that is closed before it was started lets go of its transport and its log", async () => {
+  let isClosed = false;
+  const log = new MemoryLog({ clock: systemClock, random: systemRandom });
+  const replica = new Paxos({
+    id: 0,
+    replicas: 3,
+    transport: { listen: () => {}, send: () => {}, status: () => [], close: () => void (isClosed = true) },
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    stateMachine: new Counter(),
+  });
+  await replica.close();
+  expect(isClosed).toBe(true);
+  expect(() => log.append(new Uint8Array(1))).toThrow("closed");
+});
