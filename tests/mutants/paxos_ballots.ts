@@ -106,7 +106,7 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "a promise is sent before it is durable",
     pitfalls: "5",
     run: { replicas: 3, ops: 150, faults: CRASHES },
-    open: "not found yet",
+    scenario: "gives no promise that a crash before the sync takes back",
     patches: [{
       file: ACCEPTOR,
       find: `const position = this.#options.slots.append({ type: RECORD.promise, ballot });
@@ -152,7 +152,7 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "rounds are forgotten, and pre-votes granted whatever was seen",
     pitfalls: "6",
     run: { replicas: 3, ops: 150, faults: ROLES },
-    open: "not found yet",
+    scenario: "uses no ballot again when its proposer starts again in the middle of an election",
     patches: [{
       file: ROLE_SET,
       find: "new Proposer(Math.max(facts.promised, lastUsed), {",
@@ -163,7 +163,7 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "rounds are forgotten",
     pitfalls: "6",
     run: { replicas: 3, ops: 150, faults: ROLES },
-    open: "presumably guarded by the pre-vote: a majority that has seen the ballot refuses it",
+    scenario: "uses no ballot again when its proposer starts again in the middle of an election",
     patches: [{
       file: ROLE_SET,
       find: "new Proposer(Math.max(facts.promised, lastUsed), {",
@@ -174,7 +174,8 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "a round is used before it is durable",
     pitfalls: "6",
     run: { replicas: 3, ops: 150, faults: CRASHES },
-    open: "presumably guarded by the pre-vote: a majority that has seen the ballot refuses it",
+    open:
+      "guarded twice: voters refuse a ballot that they have seen, and name it; the mutant without both guards is caught",
     patches: [{
       file: PROPOSER,
       find: 'if (this.#phase !== "reserving" || position < this.#reservedAt) return;',
@@ -185,6 +186,27 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
       replace: `this.#reservedAt = this.#options.slots.append({ type: RECORD.round, round: roundOf(this.#ballot) });
     this.onDurable(0, this.#heartbeatAt);`,
     }],
+  },
+  {
+    name: "a round is used before it is durable, and pre-votes say nothing of what was seen",
+    pitfalls: "6",
+    run: { replicas: 3, ops: 150, faults: CRASHES },
+    scenario: "uses no ballot that a crash before the sync takes back",
+    patches: [
+      {
+        file: PROPOSER,
+        find: 'if (this.#phase !== "reserving" || position < this.#reservedAt) return;',
+        replace: 'if (this.#phase !== "reserving") return;',
+      },
+      {
+        file: PROPOSER,
+        find: "this.#reservedAt = this.#options.slots.append({ type: RECORD.round, round: roundOf(this.#ballot) });",
+        replace: `this.#reservedAt = this.#options.slots.append({ type: RECORD.round, round: roundOf(this.#ballot) });
+    this.onDurable(0, this.#heartbeatAt);`,
+      },
+      { file: "src/core/paxos/election.ts", find: "ballot > seen && ", replace: "" },
+      { file: "src/core/paxos/node.ts", find: "this.roles.proposer.onBallot(message.seen);", replace: "" },
+    ],
   },
   {
     name: "accepting does not raise the promise",
@@ -219,7 +241,7 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "a leader speaks for slots that a higher ballot has chosen",
     pitfalls: "8",
     run: { replicas: 3, ops: 150, faults: DUELS },
-    open: "not found yet",
+    scenario: "lets no deposed leader speak for what another one has chosen",
     patches: [{ file: PROPOSER, find: "if (!this.#hasProposed(chosen)) return this.#stop();", replace: "" }],
   },
   {
@@ -258,7 +280,7 @@ export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
     name: "what a crash has taken back of a snapshot's slots is believed",
     pitfalls: "10, 16",
     run: { replicas: 5, ops: 300, faults: STORM },
-    open: "not found yet",
+    scenario: "lends no value that a crash has put in the place of the chosen one",
     patches: [{
       file: "src/core/paxos/node.ts",
       find: "this.slots.dropBelow(scan.firstVerified(start.slot));",

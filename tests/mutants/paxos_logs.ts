@@ -17,14 +17,14 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "a snapshot lacks the promise",
     pitfalls: "16",
     run: { replicas: 3, ops: 300, faults: CRASHES },
-    open: "not found yet",
+    scenario: "keeps a promise that only its snapshot tells of",
     patches: [{ file: HEADER, find: "writer.varint(header.promised);", replace: "writer.varint(0);" }],
   },
   {
     name: "a snapshot lacks the round",
     pitfalls: "16",
     run: { replicas: 3, ops: 300, faults: CRASHES },
-    open: "presumably guarded by the pre-vote: a majority that has seen the ballot refuses it",
+    scenario: "remembers a ballot that only its snapshot tells of",
     patches: [{ file: HEADER, find: "writer.varint(header.round);", replace: "writer.varint(0);" }],
   },
   {
@@ -50,7 +50,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "a snapshot lacks the identities of the others",
     pitfalls: "10, 16",
     run: { replicas: 3, ops: 300, faults: CRASHES },
-    open: "not found yet",
+    scenario: "knows the others when its log no longer reaches back to when they met",
     patches: [
       { file: HEADER, find: "writer.varint(header.identities.size);", replace: "writer.varint(0);" },
       { file: HEADER, find: "of header.identities) {", replace: "of [] as [number, Uint8Array][]) {" },
@@ -101,7 +101,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "parts of a snapshot are taken as they come",
     pitfalls: "18",
     run: { replicas: 3, ops: 300, faults: STORM },
-    open: "not found yet",
+    scenario: "takes every part of a snapshot once, though it comes twice",
     patches: [
       { file: CATCH_UP, find: "if (slot !== fetching.slot || part !== fetching.part) return;", replace: "" },
       { file: CATCH_UP, find: "if (expected !== checksum) return this.#askAnother(now);", replace: "" },
@@ -111,7 +111,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "the log's older records count beside a snapshot from elsewhere",
     pitfalls: "18",
     run: { replicas: 3, ops: 300, faults: STORM },
-    open: "not found yet",
+    scenario: "lends no value from before the snapshot that it took over",
     patches: [
       {
         file: "src/core/paxos/snapshot_store.ts",
@@ -129,7 +129,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "a batch of an origin is applied twice",
     pitfalls: "24",
     run: { replicas: 3, ops: 150, faults: STORM },
-    open: "presumably guarded by the sessions of clients, which every simulated write uses",
+    scenario: "goes on after a batch that was chosen long ago and is chosen once more",
     patches: [{
       file: ORIGINS,
       find: "if (number !== this.lastOf(origin, life) + 1) return false;",
@@ -140,7 +140,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "batches of an origin are applied out of order",
     pitfalls: "24",
     run: { replicas: 3, ops: 150, faults: ROLES },
-    open: "not found in 40 seeds: a leader puts the batches of an origin in order before it proposes them",
+    scenario: "applies no batch before the one that was sent before it",
     patches: [{
       file: ORIGINS,
       find: "if (number !== this.lastOf(origin, life) + 1) return false;",
@@ -151,7 +151,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "batches of an earlier life are applied",
     pitfalls: "24",
     run: { replicas: 3, ops: 150, faults: CRASHES },
-    open: "not found yet",
+    scenario: "goes on with the life of a replica that was started again, whatever comes late from the one before",
     patches: [{
       file: ORIGINS,
       find: "if (progress !== undefined && life < progress.life) return false;",

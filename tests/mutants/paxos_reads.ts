@@ -40,7 +40,7 @@ export const READ_MUTANTS: readonly PaxosMutant[] = [
     name: "a read joins the round under way",
     pitfalls: "19",
     run: { replicas: 3, ops: 300, faults: DUELS },
-    open: "not found yet",
+    scenario: "confirms no read by a round that began before it came",
     patches: [{
       file: ROUNDS,
       find: "this.#next.push(read);",
@@ -58,7 +58,7 @@ export const READ_MUTANTS: readonly PaxosMutant[] = [
     name: "a read joins the request under way",
     pitfalls: "19",
     run: { replicas: 3, ops: 300, faults: DUELS },
-    open: "not found yet",
+    scenario: "lets no read join a request that was sent before it came",
     patches: [{
       file: READS,
       find: "this.#gathering ??= { waiting: [], since: now, id: 0, slot: -1 };",
@@ -70,7 +70,7 @@ export const READ_MUTANTS: readonly PaxosMutant[] = [
     name: "the answer to an earlier read confirms a later one",
     pitfalls: "19",
     run: { replicas: 3, ops: 300, faults: DUELS },
-    open: "not found yet",
+    scenario: "takes the late answer to an earlier read for no answer to a later one",
     patches: [{
       file: READS,
       find: "if (asked === null || id < asked.id || id > this.#lastId) return;",
@@ -103,7 +103,7 @@ export const READ_MUTANTS: readonly PaxosMutant[] = [
     name: "a new leader serves before a slot of its own is chosen",
     pitfalls: "20",
     run: { replicas: 3, ops: 300, faults: DUELS },
-    open: "not found yet",
+    scenario: "answers no read before a new leader knows all that the one before has acknowledged",
     patches: [{
       file: PROPOSER,
       find: "return this.isLeading && this.#chosen >= this.#firstOwnSlot;",

@@ -4,10 +4,20 @@
  *
  * @module
  */
+import { BATCH_SCENARIOS } from "./batches.ts";
 import { LEADER_SCENARIOS } from "./leaders.ts";
 import type { Scenario } from "./scenario.ts";
+import { MEMORY_SCENARIOS } from "./memory.ts";
+import { READ_SCENARIOS } from "./reads.ts";
 import { TRANSFER_SCENARIOS } from "./transfers.ts";
 import { VOTE_SCENARIOS } from "./votes.ts";
 
 /** All of them. */
-export const SCENARIOS: readonly Scenario[] = [...LEADER_SCENARIOS, ...VOTE_SCENARIOS, ...TRANSFER_SCENARIOS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...LEADER_SCENARIOS,
+  ...VOTE_SCENARIOS,
+  ...MEMORY_SCENARIOS,
+  ...READ_SCENARIOS,
+  ...BATCH_SCENARIOS,
+  ...TRANSFER_SCENARIOS,
+];

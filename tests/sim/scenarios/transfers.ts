@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FIRST_OF_THREE, type Scenario } from "./scenario.ts";
+import { FIRST_OF_FIVE, FIRST_OF_THREE, type Scenario } from "./scenario.ts";
 
 /** So many entries that the log before them is let go, in a snapshot of several parts. */
 const MANY_PUTS = Array.from({ length: 60 }, (_, index) => `
@@ -61,6 +61,69 @@ export const TRANSFER_SCENARIOS: readonly Scenario[] = [
       tick 3000
       expect same state 2,3
       restart 1
+      tick 3000
+      expect same state
+    `,
+  },
+  {
+    name: "takes every part of a snapshot once, though it comes twice",
+    replicas: 3,
+    script: `${FIRST_OF_THREE}
+      c1 uses 1
+      tick 200
+      crash 3
+      ${MANY_PUTS}
+      hold SnapshotPart part=1 *→3
+      restart 3
+      wait 5000 for FetchSnapshot slot=0 part=0
+      tick 400
+      deliver all SnapshotPart *→3
+      tick 100
+      flow
+      tick 1000
+      expect same state
+    `,
+  },
+  {
+    name: "lends no value from before the snapshot that it took over",
+    replicas: 5,
+    script: `${FIRST_OF_FIVE}
+      # 2 alone accepts red
+      c1 uses 1
+      c2 uses 3
+      c1 put start 1
+      wait 500 for c1 put start 1: ok
+      tick 200
+      cut 5 | 1,2,3,4
+      crash acceptor 1
+      lose Accept 1→3,4
+      c2 put tint red
+      tick 10
+      expect deliver 1→2 Accept
+
+      # 3 leads with 1 and 4, who have not heard of it, until their logs do not reach back to that slot
+      crash proposer 1
+      crash proposer 2
+      crash proposer 4
+      crash proposer 5
+      restart acceptor 1
+      partition 2 | 5 | 1,3,4
+      flow
+      wait 5000 for note 3 follows itself
+      tick 500
+      ${MANY_PUTS}
+
+      # 2 takes over a snapshot; 5 asks 2, who has that to give, and nothing of red
+      partition 5 | 1,2,3,4
+      tick 2000
+      expect deliver 3→2 SnapshotPart
+      partition 2,5 | 1,3,4
+      restart proposer 5
+      tick 3000
+      heal
+      restart proposer 1
+      restart proposer 2
+      restart proposer 4
       tick 3000
       expect same state
     `,
