@@ -55,6 +55,12 @@ export interface StateMachine {
 
   /** The command to propose when something is due. */
   dueCommand?(): Uint8Array;
+
+  /**
+   * The keys that a command reads or writes, each once, or null for all there are: commands with a key in common are not
+   * prepared at the same time by a protocol that locks. A machine without this method has one lock for everything.
+   */
+  conflicts?(command: Uint8Array): readonly string[] | null;
 }
 
 /**
@@ -110,6 +116,18 @@ export interface ClusterStatus {
   readonly snapshotsInstalled: number;
 }
 
+/** A transaction that a replica has voted for and whose outcome it does not know. */
+export interface InDoubtTransaction {
+  /** Its coordinator (counted from 1), that one's life, and a number, with dots between them. */
+  readonly transaction: string;
+  /** Who decides, counted from 0. */
+  readonly coordinator: ReplicaId;
+  /** How long this replica has known of it, in milliseconds. */
+  readonly age_ms: number;
+  /** The keys that it holds locked; null for all. */
+  readonly keys: readonly string[] | null;
+}
+
 /** Figures for status pages and metrics. */
 export interface ReplicationStatus {
   /** Which protocol replicates. */
@@ -130,6 +148,8 @@ export interface ReplicationStatus {
   readonly snapshotFailure: string | null;
   /** Figures of this replica among the others; null for a server without replicas. */
   readonly cluster: ClusterStatus | null;
+  /** Transactions whose outcome this replica waits for; absent where a protocol has no such thing. */
+  readonly inDoubt?: readonly InDoubtTransaction[];
 }
 
 /**

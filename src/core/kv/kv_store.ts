@@ -15,6 +15,7 @@ import { KvError } from "../errors.ts";
 import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.ts";
 import { type Command, isRead, type Once, type ReadOperation } from "./command.ts";
 import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "./command_codec.ts";
+import { conflictsOf } from "./conflicts.ts";
 import type { ValuePlace } from "./entry_map.ts";
 import { EntryTable } from "./entry_table.ts";
 import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
@@ -244,6 +245,16 @@ export class KVStore implements StateMachine {
   /** The command to put through the log when something is due. */
   dueCommand(): Uint8Array {
     return encodeCommand({ type: "expireDue", limit: DUE_LIMIT });
+  }
+
+  /** The keys that the command in `bytes` reads or writes, or null for all. Bytes that are no command concern none. */
+  conflicts(bytes: Uint8Array): readonly string[] | null {
+    try {
+      return conflictsOf(decodeCommand(bytes));
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      return [];
+    }
   }
 
   /**

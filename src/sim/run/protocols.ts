@@ -7,11 +7,13 @@ import { crc32 } from "../../codec/checksum.ts";
 import { Paxos } from "../../core/paxos/paxos.ts";
 import { Standalone } from "../../core/standalone.ts";
 import { type Replication, type Role, ROLES, type StateMachine } from "../../core/replication.ts";
+import { TwoPhaseCommit } from "../../core/two_phase_commit/two_phase_commit.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Host, HostContext, HostObserver } from "../world/host.ts";
 import { majorityOf } from "../world/partitions.ts";
 import { describePaxosFrame } from "./paxos_words.ts";
 import type { ProtocolName } from "./run_options.ts";
+import { describeTwoPhaseFrame } from "./two_phase_words.ts";
 
 /** What a protocol's replica is made of, besides what every server has. */
 export interface ReplicaParts extends Omit<HostContext, "disk"> {
@@ -91,8 +93,22 @@ const PAXOS: Protocol = {
   describe: describePaxosFrame,
 };
 
+const TWO_PHASE_COMMIT: Protocol = {
+  name: "2pc",
+  replicas: [5, 3, 1],
+  tolerates: () => 0,
+  // Everything is durable in its own log, but a transaction is a vote and a commit there, and not one record.
+  isOwnLogComplete: false,
+  make: (parts) => ({ replication: new TwoPhaseCommit(parts) }),
+  describe: describeTwoPhaseFrame,
+};
+
 /** Every protocol by its name. */
-export const PROTOCOL_TABLE: Readonly<Record<ProtocolName, Protocol>> = { none: NONE, paxos: PAXOS };
+export const PROTOCOL_TABLE: Readonly<Record<ProtocolName, Protocol>> = {
+  none: NONE,
+  paxos: PAXOS,
+  "2pc": TWO_PHASE_COMMIT,
+};
 
 /** A minority: what protocols tolerate for which a majority is enough. */
 export function minority(replicas: number): number {

@@ -17,7 +17,7 @@ export const WORKLOADS = ["register", "counter", "append", "bank", "ttl", "watch
 export type WorkloadName = typeof WORKLOADS[number];
 
 /** The protocols that can be simulated. */
-export const PROTOCOLS = ["none", "paxos"] as const;
+export const PROTOCOLS = ["none", "paxos", "2pc"] as const;
 
 /** The name of a protocol. */
 export type ProtocolName = typeof PROTOCOLS[number];

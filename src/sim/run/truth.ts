@@ -226,6 +226,10 @@ export class WitnessedMachine implements StateMachine {
     return this.#machine.nextDue?.() ?? null;
   }
 
+  conflicts(command: Uint8Array): readonly string[] | null {
+    return this.#machine.conflicts?.(command) ?? null;
+  }
+
   dueCommand(): Uint8Array {
     const command = this.#machine.dueCommand?.();
     if (command === undefined) throw new TypeError("this machine has nothing that falls due");

@@ -1,0 +1,360 @@
+/**
+ * The coordinator of two-phase commit: asks every participant to prepare, decides when all have voted, and sees to it
+ * that every one of them has committed.
+ *
+ * Invariants:
+ * - A go leaves when the record of the decision is durable. The decision is kept until every participant has acknowledged
+ *   it; what the coordinator does not know was aborted (presumed abort: Mohan, Lindsay and Obermarck, 1986).
+ * - A command fails as `UNAVAILABLE` only while it is not decided, and then never is.
+ * - Commands of this replica that conflict are decided one after the other, in the order in which they were proposed.
+ *
+ * @module
+ */
+import type { ReplicaId } from "../../ports/transport.ts";
+import { KvError, OutcomeUnknown } from "../errors.ts";
+import type { Completion } from "../replication.ts";
+import type { HybridClock } from "./hybrid_clock.ts";
+import { type LockOwner, LockTable } from "./lock_table.ts";
+import { MESSAGE, type Message } from "./messages.ts";
+import type { TwoPhaseTimes } from "./options.ts";
+import { RECORD, type TwoPhaseRecord } from "./records.ts";
+import { formatId, type TransactionId } from "./transaction_id.ts";
+
+/** What a coordinator is made of. */
+export interface CoordinatorOptions {
+  readonly id: ReplicaId;
+  readonly replicas: number;
+  readonly clock: HybridClock;
+  readonly wallTime: () => number;
+  readonly conflicts: (command: Uint8Array) => readonly string[] | null;
+  readonly send: (to: ReplicaId, message: Message) => void;
+  /** Appends a record to the log and returns its position. */
+  readonly append: (record: TwoPhaseRecord) => number;
+  readonly times: TwoPhaseTimes;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** A command on its way. */
+interface Transaction extends LockOwner {
+  readonly command: Uint8Array;
+  /** When it was proposed, by the monotonic clock. */
+  readonly since: number;
+  /** Null when its caller has been told. */
+  done: Completion | null;
+  phase: "queued" | "voting" | "deciding" | "going";
+  /** Of the present attempt. */
+  id: TransactionId;
+  time: number;
+  /** The proposals of those that have voted. */
+  votes: Map<ReplicaId, number>;
+  /** When each participant was last heard of this attempt. */
+  heardAt: number[];
+  resendAt: number;
+  timestamp: number;
+  /** Where the decision is in the log. */
+  position: number;
+  readonly acknowledged: Set<ReplicaId>;
+  result: Uint8Array | null;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** One replica as a coordinator. */
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  /** Keeps conflicting commands of this replica in their order. */
+  readonly #order = new LockTable<Transaction>();
+  readonly #queued = new Set<Transaction>();
+  /** By id, from the prepare to the last acknowledgement. */
+  readonly #active = new Map<string, Transaction>();
+  /** By id: those that are decided and whose callers wait. */
+  readonly #answering = new Map<string, Transaction>();
+  #deciding: Transaction[] = [];
+  #wantsFlush = false;
+  #life = 0;
+  #number = 0;
+  #count = 0;
+  #bytes = 0;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** How many commands wait for their outcome. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many bytes of commands wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether something is under way, so that time matters. */
+  get isBusy(): boolean {
+    return this.#queued.size > 0 || this.#active.size > 0 || this.#answering.size > 0;
+  }
+
+  /** Whether commands may go now that {@link flush} has not sent. */
+  get wantsFlush(): boolean {
+    return this.#wantsFlush;
+  }
+
+  /** Which life of the replica this is; 0 before {@link begin}. */
+  get life(): number {
+    return this.#life;
+  }
+
+  /** What a snapshot has to say: decisions that were not acknowledged by everybody. */
+  *records(): Iterable<TwoPhaseRecord> {
+    for (const { phase, id, timestamp } of this.#active.values()) {
+      if (phase === "deciding" || phase === "going") yield { type: RECORD.decision, id, timestamp };
+    }
+  }
+
+  /** Takes in a record of the log, or of a snapshot, at the start. */
+  recover(record: TwoPhaseRecord, now: number): void {
+    if (record.type === RECORD.life) this.#life = Math.max(this.#life, record.life);
+    if (record.type === RECORD.over) this.#active.delete(formatId(record.id));
+    if (record.type !== RECORD.decision) return;
+    const { id, timestamp } = record;
+    this.#options.clock.observe(timestamp);
+    const age = { time: 0, replica: id.coordinator };
+    const decided = this.#transaction(age, NOTHING, [], null, now);
+    this.#active.set(formatId(id), { ...decided, phase: "going", id, timestamp, resendAt: now });
+  }
+
+  /** Begins a life, whose first messages may leave when the record at the position that is returned is durable. */
+  begin(): number {
+    this.#life++;
+    return this.#options.append({ type: RECORD.life, life: this.#life });
+  }
+
+  #transaction(
+    age: Transaction["age"],
+    command: Uint8Array,
+    conflicts: Transaction["conflicts"],
+    done: Completion | null,
+    now: number,
+  ): Transaction {
+    return {
+      age,
+      command,
+      conflicts,
+      done,
+      since: now,
+      phase: "queued",
+      id: { coordinator: this.#options.id, life: this.#life, number: 0 },
+      time: 0,
+      votes: new Map(),
+      heardAt: [],
+      resendAt: 0,
+      timestamp: 0,
+      position: 0,
+      acknowledged: new Set(),
+      result: null,
+    };
+  }
+
+  /** Takes a command, which stays as it is; {@link flush} sends it. */
+  add(command: Uint8Array, done: Completion, now: number): void {
+    const { id, clock, conflicts } = this.#options;
+    const age = { time: clock.tick(), replica: id };
+    const transaction = this.#transaction(age, command, conflicts(command), done, now);
+    this.#order.request(transaction);
+    this.#queued.add(transaction);
+    this.#wantsFlush = true;
+    this.#count++;
+    this.#bytes += command.length;
+  }
+
+  /** Sends the commands that may go. Only to be called when the record of this life is durable. */
+  flush(now: number): void {
+    this.#wantsFlush = false;
+    for (const transaction of this.#order.settle()) {
+      this.#queued.delete(transaction);
+      this.#attempt(transaction, now);
+    }
+  }
+
+  #attempt(transaction: Transaction, now: number): void {
+    const { id, replicas, wallTime } = this.#options;
+    transaction.phase = "voting";
+    transaction.id = { coordinator: id, life: this.#life, number: ++this.#number };
+    transaction.time = wallTime();
+    transaction.votes = new Map();
+    transaction.heardAt = new Array<number>(replicas).fill(now);
+    this.#active.set(formatId(transaction.id), transaction);
+    this.#sendPrepare(transaction, now);
+  }
+
+  #sendPrepare(transaction: Transaction, now: number): void {
+    const { id, age, time, command } = transaction;
+    this.#planResend(transaction, now);
+    for (let to = 0; to < this.#options.replicas; to++) {
+      if (!transaction.votes.has(to)) this.#options.send(to, { type: MESSAGE.prepare, id, age, time, command });
+    }
+  }
+
+  #planResend(transaction: Transaction, now: number): void {
+    transaction.resendAt = now + this.#options.times.retry_ms * (1 + this.#options.random() / 2);
+  }
+
+  /** Takes a message to the coordinator of the transaction that it names. */
+  onMessage(from: ReplicaId, message: Message, now: number): void {
+    const transaction = this.#active.get(formatId(message.id));
+    if (message.type === MESSAGE.acknowledge) {
+      if (transaction?.phase === "going") this.#onAcknowledge(from, transaction);
+      return;
+    }
+    if (transaction === undefined) {
+      // Aborted, or over; who asks was aborted, or asks for a copy of what it has committed.
+      this.#options.send(from, { type: MESSAGE.abort, id: message.id });
+      return;
+    }
+    if (transaction.phase === "going") this.#sendGo(from, transaction);
+    if (transaction.phase !== "voting") return;
+    transaction.heardAt[from] = now;
+    if (message.type === MESSAGE.vote) this.#onVote(from, transaction, message.proposal);
+    if (message.type === MESSAGE.wound) {
+      this.#abort(transaction);
+      this.#attempt(transaction, now);
+    }
+  }
+
+  #onVote(from: ReplicaId, transaction: Transaction, proposal: number): void {
+    transaction.votes.set(from, proposal);
+    if (transaction.votes.size < this.#options.replicas) return;
+    transaction.phase = "deciding";
+    transaction.timestamp = Math.max(...transaction.votes.values());
+    this.#options.clock.observe(transaction.timestamp);
+    const { id, timestamp } = transaction;
+    transaction.position = this.#options.append({ type: RECORD.decision, id, timestamp });
+    this.#deciding.push(transaction);
+    this.#answering.set(formatId(id), transaction);
+    // The next one that conflicts finds the locks of this one taken wherever it comes.
+    this.#order.release(transaction);
+    this.#wantsFlush ||= this.#queued.size > 0;
+  }
+
+  /** Lets out the decisions with records up to `position`. */
+  onDurable(position: number, now: number): void {
+    while (this.#deciding.length > 0 && this.#deciding[0]!.position <= position) {
+      const transaction = this.#deciding.shift()!;
+      transaction.phase = "going";
+      this.#resendGo(transaction, now);
+    }
+  }
+
+  #resendGo(transaction: Transaction, now: number): void {
+    this.#planResend(transaction, now);
+    for (let to = 0; to < this.#options.replicas; to++) {
+      if (!transaction.acknowledged.has(to)) this.#sendGo(to, transaction);
+    }
+  }
+
+  #sendGo(to: ReplicaId, { id, timestamp }: Transaction): void {
+    this.#options.send(to, { type: MESSAGE.go, id, timestamp });
+  }
+
+  #onAcknowledge(from: ReplicaId, transaction: Transaction): void {
+    transaction.acknowledged.add(from);
+    if (transaction.acknowledged.size < this.#options.replicas) return;
+    const { id } = transaction;
+    this.#active.delete(formatId(id));
+    this.#options.append({ type: RECORD.over, id });
+    this.#answer(transaction);
+  }
+
+  /** A transaction was applied on this replica. */
+  onApplied(id: TransactionId, result: Uint8Array): void {
+    const transaction = this.#answering.get(formatId(id));
+    if (transaction === undefined) return;
+    transaction.result = result;
+    this.#answer(transaction);
+  }
+
+  #answer(transaction: Transaction): void {
+    const { result, acknowledged } = transaction;
+    if (result === null || acknowledged.size < this.#options.replicas) return;
+    this.#answering.delete(formatId(transaction.id));
+    this.#tell(transaction, null, result);
+  }
+
+  #tell(transaction: Transaction, error: KvError | null, result: Uint8Array): void {
+    const { done } = transaction;
+    if (done === null) return;
+    transaction.done = null;
+    this.#count--;
+    this.#bytes -= transaction.command.length;
+    done(error, result);
+  }
+
+  #abort(transaction: Transaction): void {
+    const { id } = transaction;
+    this.#active.delete(formatId(id));
+    for (let to = 0; to < this.#options.replicas; to++) this.#options.send(to, { type: MESSAGE.abort, id });
+  }
+
+  /** Says again what was not answered, and gives up on what takes too long. */
+  onTick(now: number): void {
+    const { patience_ms, outcome_ms, prepare_ms } = this.#options.times;
+    for (const transaction of this.#queued) {
+      if (now - transaction.since < patience_ms) continue;
+      this.#giveUp(transaction, `earlier commands on the same keys have not ended for ${patience_ms} ms`);
+    }
+    for (const transaction of [...this.#active.values()]) {
+      if (transaction.phase === "going" && now >= transaction.resendAt) this.#resendGo(transaction, now);
+      if (transaction.phase !== "voting") continue;
+      const missing = this.#missing(transaction, now);
+      if (missing.length > 0) {
+        this.#abort(transaction);
+        this.#giveUp(transaction, `${nameReplicas(missing)} did not answer for ${prepare_ms} ms`);
+      } else if (now - transaction.since >= patience_ms) {
+        this.#abort(transaction);
+        this.#giveUp(transaction, `other transactions have held the keys for ${patience_ms} ms`);
+      } else if (now >= transaction.resendAt) {
+        this.#sendPrepare(transaction, now);
+      }
+    }
+    for (const [key, transaction] of this.#answering) {
+      if (now - transaction.since < outcome_ms) continue;
+      this.#answering.delete(key);
+      const text = `the write was decided and not confirmed by every replica within ${outcome_ms} ms: it takes effect`;
+      this.#tell(transaction, new OutcomeUnknown(text), NOTHING);
+    }
+  }
+
+  #missing({ votes, heardAt }: Transaction, now: number): ReplicaId[] {
+    const missing: ReplicaId[] = [];
+    for (const [replica, heard] of heardAt.entries()) {
+      if (!votes.has(replica) && now - heard >= this.#options.times.prepare_ms) missing.push(replica);
+    }
+    return missing;
+  }
+
+  #giveUp(transaction: Transaction, reason: string): void {
+    this.#queued.delete(transaction);
+    this.#order.release(transaction);
+    this.#wantsFlush ||= this.#queued.size > 0;
+    this.#tell(transaction, new KvError("UNAVAILABLE", `${reason}: nothing was changed; try again`), NOTHING);
+  }
+
+  /** Fails everything: what was decided has an unknown outcome. The replica is at its end. */
+  fail(refused: KvError, unknown: KvError): void {
+    for (const transaction of this.#queued) this.#tell(transaction, refused, NOTHING);
+    for (const transaction of this.#active.values()) {
+      this.#tell(transaction, transaction.phase === "voting" ? refused : unknown, NOTHING);
+    }
+    for (const transaction of this.#answering.values()) this.#tell(transaction, unknown, NOTHING);
+    this.#queued.clear();
+    this.#answering.clear();
+  }
+}
+
+/** Replicas as people count them, from 1. */
+function nameReplicas(replicas: readonly ReplicaId[]): string {
+  const names = replicas.map((replica) => replica + 1).join(", ");
+  return replicas.length === 1 ? `replica ${names}` : `replicas ${names}`;
+}

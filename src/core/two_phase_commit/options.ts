@@ -1,0 +1,83 @@
+/**
+ * What a replica is made of.
+ *
+ * @module
+ */
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Random } from "../../ports/random.ts";
+import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import type { StateMachine } from "../replication.ts";
+import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions } from "../snapshotter.ts";
+
+/** How long things may take, in milliseconds. */
+export interface TwoPhaseTimes {
+  /** A replica that says nothing of a transaction for so long is missing, and the transaction is aborted. @default 1000 */
+  readonly prepare_ms: number;
+  /** A transaction that has not got all its locks, and a read that waits, fail as `UNAVAILABLE` after so long. @default 3000 */
+  readonly patience_ms: number;
+  /** A command that was decided on, and not applied and acknowledged everywhere, has an unknown outcome after so long. @default 5000 */
+  readonly outcome_ms: number;
+  /** What was not answered for so long is said or asked again. @default 100 */
+  readonly retry_ms: number;
+}
+
+/** The times unless others are given. */
+export const DEFAULT_TWO_PHASE_TIMES: TwoPhaseTimes = {
+  prepare_ms: 1000,
+  patience_ms: 3000,
+  outcome_ms: 5000,
+  retry_ms: 100,
+};
+
+/** What a {@link TwoPhaseCommit} is made of. */
+export interface TwoPhaseCommitOptions extends Partial<SnapshotOptions> {
+  /** Which replica this is, counted from 0. */
+  readonly id: ReplicaId;
+  /** How many replicas there are: 1 to 31. */
+  readonly replicas: number;
+  /** The way to the other replicas; closed with the replica. */
+  readonly transport: Transport;
+  /** Where promises become durable; closed with the replica. */
+  readonly log: Log;
+  /** Stamps commands, and tells when something is overdue. */
+  readonly clock: Clock;
+  /** Spreads what is said again, so that replicas do not do it all at once. */
+  readonly random: Random;
+  /** What the commands are applied to; the same on every replica at first. */
+  readonly stateMachine: StateMachine;
+  /** How long things may take. */
+  readonly times?: Partial<TwoPhaseTimes>;
+  /** Commands are refused while this many bytes of them wait. @default 268435456 */
+  readonly maxPending_bytes?: number;
+}
+
+/** Options with nothing left out. */
+export type ResolvedTwoPhaseOptions = Omit<Required<TwoPhaseCommitOptions>, "times"> & {
+  readonly times: TwoPhaseTimes;
+};
+
+const MAX_REPLICAS = 31;
+
+/**
+ * Fills in what is left out.
+ *
+ * @throws {RangeError} when there can be no such replica
+ */
+export function resolveTwoPhaseOptions(options: TwoPhaseCommitOptions): ResolvedTwoPhaseOptions {
+  const { id, replicas } = options;
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
+    throw new RangeError(`replicas is ${replicas}; it is a whole number from 1 to ${MAX_REPLICAS}`);
+  }
+  if (!Number.isInteger(id) || id < 0 || id >= replicas) {
+    throw new RangeError(`id is ${id}; replicas are counted from 0 to ${replicas - 1}`);
+  }
+  const { snapshotEvery_bytes, snapshotSlice_bytes } = DEFAULT_SNAPSHOT_OPTIONS;
+  return {
+    ...options,
+    times: { ...DEFAULT_TWO_PHASE_TIMES, ...options.times },
+    maxPending_bytes: options.maxPending_bytes ?? 256 * 1024 * 1024,
+    snapshotEvery_bytes: options.snapshotEvery_bytes ?? snapshotEvery_bytes,
+    snapshotSlice_bytes: options.snapshotSlice_bytes ?? snapshotSlice_bytes,
+  };
+}

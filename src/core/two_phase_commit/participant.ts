@@ -1,0 +1,384 @@
+/**
+ * The participant of two-phase commit: takes locks, votes, and does what was decided.
+ *
+ * Invariants:
+ * - A vote leaves when its record is durable, an acknowledgement when that of the commit is, and nothing is applied
+ *   before. Votes, and the locks that they hold, outlive restarts.
+ * - Who has voted never decides: an outcome comes from the coordinator, or from somebody who has it from there.
+ * - Every replica applies the same transactions in the same order, that of their timestamps. A vote proposes a time above
+ *   all that this replica has given or heard; the timestamp is the highest proposal; so a transaction may be applied
+ *   once no undecided one here has proposed a lower time: none will come with one. (Skeen's total order, as in Birman
+ *   and Joseph, "Reliable Communication in the Presence of Failures", 1987.) Locks by themselves would let disjoint
+ *   transactions commit in different orders, and then revisions, sessions and snapshots would differ.
+ * - A go with a timestamp below this replica's own proposal is of a transaction that was committed here before, and whose
+ *   prepare has come once more: its timestamp would be above otherwise. It is not applied twice.
+ *
+ * @module
+ */
+import type { ReplicaId } from "../../ports/transport.ts";
+import type { StateMachine } from "../replication.ts";
+import type { HybridClock } from "./hybrid_clock.ts";
+import { type LockOwner, LockTable } from "./lock_table.ts";
+import { MESSAGE, type Message, type Prepare } from "./messages.ts";
+import { RECORD, type TwoPhaseRecord } from "./records.ts";
+import { compareAges, compareIds, formatId, type TransactionId } from "./transaction_id.ts";
+
+/** A transaction for which a vote or an outcome is recorded and which was not applied yet. */
+export interface Prepared extends LockOwner {
+  readonly id: TransactionId;
+  /** The wall time stamped on the command. */
+  readonly time: number;
+  readonly command: Uint8Array;
+  /** Since when it is here, in milliseconds of the monotonic clock. */
+  readonly since: number;
+  /** The position of the vote, or of the commit once there is one. */
+  position: number;
+  /** Whether that record is durable. */
+  isDurable: boolean;
+  /** Counts what was voted for since the start; 0 while it waits for locks. */
+  number: number;
+  /** The lowest time at which it may be committed; 0 while it waits for locks. */
+  proposal: number;
+  /** When it is committed; 0 before that is known. */
+  timestamp: number;
+  /** When its outcome was asked for, by the monotonic clock. */
+  askedAt: number;
+}
+
+/** What a participant is made of. */
+export interface ParticipantOptions {
+  readonly id: ReplicaId;
+  readonly replicas: number;
+  readonly clock: HybridClock;
+  readonly machine: StateMachine;
+  readonly send: (to: ReplicaId, message: Message) => void;
+  /** Appends a record to the log and returns its position. */
+  readonly append: (record: TwoPhaseRecord) => number;
+  /** Told of every transaction that was applied. */
+  readonly onApplied: (id: TransactionId, command: Uint8Array, result: Uint8Array) => void;
+  /** How long after a vote the outcome is asked for, and how often. */
+  readonly retry_ms: number;
+}
+
+/** Who waits until everything that was prepared when they came is applied or aborted. */
+interface Barrier {
+  /** The number of the last one that was prepared. */
+  readonly last: number;
+  readonly since: number;
+  readonly done: (isOver: boolean) => void;
+}
+
+/** Of how many transactions that are over the outcome is remembered, for late messages and for others in doubt. */
+const REMEMBERED = 4096;
+
+/** One replica as a participant. */
+export class Participant {
+  readonly #options: ParticipantOptions;
+  readonly #locks = new LockTable<Prepared>();
+  readonly #waiting = new Map<string, Prepared>();
+  /** All that was voted for and not applied or aborted. */
+  readonly #prepared = new Map<string, Prepared>();
+  /** Those of them without an outcome, the lowest proposal first. */
+  readonly #undecided = new Map<string, Prepared>();
+  /** Those that are to be committed, in the order of timestamps. */
+  readonly #committed: Prepared[] = [];
+  /** Those whose latest record is on its way to the disk. */
+  #pending: Prepared[] = [];
+  #barriers: Barrier[] = [];
+  /** By id: the timestamp, or 0 for an abort. The latest {@link REMEMBERED}. */
+  readonly #over = new Map<string, number>();
+  #number = 0;
+
+  constructor(options: ParticipantOptions) {
+    this.#options = options;
+  }
+
+  /** Whether something is under way, so that time matters. */
+  get isBusy(): boolean {
+    return this.#prepared.size > 0 || this.#waiting.size > 0 || this.#barriers.length > 0;
+  }
+
+  /** How many reads wait. */
+  get reads(): number {
+    return this.#barriers.length;
+  }
+
+  /** The transactions that this replica has voted for and whose outcome it does not know. */
+  get inDoubt(): readonly Prepared[] {
+    return [...this.#undecided.values()];
+  }
+
+  /** What a snapshot has to say besides the machine's state. */
+  *records(): Iterable<TwoPhaseRecord> {
+    for (const { id, age, time, proposal, command } of this.#prepared.values()) {
+      yield { type: RECORD.vote, id, ageTime: age.time, time, proposal, command };
+    }
+    for (const { id, timestamp } of this.#committed) yield { type: RECORD.commit, id, timestamp };
+  }
+
+  /** Takes in a record of the log, or of a snapshot, at the start. */
+  recover(record: TwoPhaseRecord, now: number): void {
+    if (record.type === RECORD.vote) {
+      const { id, ageTime, time, proposal, command } = record;
+      this.#options.clock.observe(proposal);
+      if (this.#prepared.has(formatId(id))) return;
+      const entry = this.#entry({ id, age: { time: ageTime, replica: id.coordinator }, time, command }, now);
+      entry.proposal = proposal;
+      entry.isDurable = true;
+      this.#hold(entry);
+      this.#locks.take(entry);
+    }
+    if (record.type === RECORD.commit) {
+      this.#options.clock.observe(record.timestamp);
+      const entry = this.#undecided.get(formatId(record.id));
+      if (entry !== undefined) this.#decide(entry, record.timestamp);
+    }
+    if (record.type === RECORD.abort) {
+      const entry = this.#undecided.get(formatId(record.id));
+      if (entry !== undefined) this.#forget(entry);
+    }
+  }
+
+  #entry({ id, age, time, command }: Omit<Prepare, "type">, now: number): Prepared {
+    const { machine, retry_ms } = this.#options;
+    return {
+      id,
+      age,
+      time,
+      command,
+      conflicts: machine.conflicts?.(command) ?? null,
+      since: now,
+      position: 0,
+      isDurable: false,
+      number: 0,
+      proposal: 0,
+      timestamp: 0,
+      askedAt: now - retry_ms,
+    };
+  }
+
+  /** Takes a message to participants. */
+  onMessage(from: ReplicaId, message: Message, now: number): void {
+    switch (message.type) {
+      case MESSAGE.prepare:
+        this.#onPrepare(message, now);
+        break;
+      case MESSAGE.go:
+        this.#onGo(message.id, message.timestamp);
+        break;
+      case MESSAGE.abort:
+        this.#onAbort(message.id);
+        break;
+      case MESSAGE.inquire:
+        this.#onInquire(from, message.id);
+        break;
+    }
+  }
+
+  #onPrepare(message: Prepare, now: number): void {
+    const key = formatId(message.id);
+    // A late copy: the outcome is known here, and the coordinator has it or needs no vote any more.
+    if (this.#over.has(key)) return;
+    const known = this.#prepared.get(key);
+    if (known !== undefined) {
+      if (known.timestamp === 0 && known.isDurable) this.#vote(known);
+      return;
+    }
+    let entry = this.#waiting.get(key);
+    if (entry === undefined) {
+      entry = this.#entry({ ...message, command: message.command.slice() }, now);
+      this.#waiting.set(key, entry);
+      this.#locks.request(entry);
+      this.#settle();
+    }
+    if (!this.#waiting.has(key)) return;
+    this.#options.send(entry.id.coordinator, { type: MESSAGE.waiting, id: entry.id });
+    // The younger gives way. That one's coordinator tries it again, unless it has decided already.
+    for (const holder of this.#locks.blockers(entry)) {
+      if (holder.timestamp !== 0 || compareAges(entry.age, holder.age) >= 0) continue;
+      this.#options.send(holder.id.coordinator, { type: MESSAGE.wound, id: holder.id });
+    }
+  }
+
+  #settle(): void {
+    for (const entry of this.#locks.settle()) {
+      this.#waiting.delete(formatId(entry.id));
+      const { id, age, time, command } = entry;
+      entry.proposal = this.#options.clock.tick();
+      const ageTime = age.time;
+      this.#record(entry, { type: RECORD.vote, id, ageTime, time, proposal: entry.proposal, command });
+      this.#hold(entry);
+    }
+  }
+
+  #hold(entry: Prepared): void {
+    const key = formatId(entry.id);
+    entry.number = ++this.#number;
+    this.#prepared.set(key, entry);
+    this.#undecided.set(key, entry);
+  }
+
+  #record(entry: Prepared, record: TwoPhaseRecord): void {
+    entry.position = this.#options.append(record);
+    entry.isDurable = false;
+    this.#pending.push(entry);
+  }
+
+  #vote({ id, proposal }: Prepared): void {
+    this.#options.send(id.coordinator, { type: MESSAGE.vote, id, proposal });
+  }
+
+  #onGo(id: TransactionId, timestamp: number): void {
+    this.#options.clock.observe(timestamp);
+    const key = formatId(id);
+    const entry = this.#prepared.get(key) ?? this.#waiting.get(key);
+    if (entry === undefined) {
+      // A decision needs this replica's durable vote, and a vote ends only with its outcome: it was committed here.
+      this.#acknowledge(id);
+    } else if (entry.timestamp !== 0) {
+      if (entry.isDurable) this.#acknowledge(id);
+    } else if (entry.proposal === 0 || timestamp < entry.proposal) {
+      this.#drop(entry, timestamp);
+      this.#acknowledge(id);
+    } else {
+      this.#decide(entry, timestamp);
+      this.#record(entry, { type: RECORD.commit, id, timestamp });
+      this.#settle();
+    }
+  }
+
+  #acknowledge(id: TransactionId): void {
+    this.#options.send(id.coordinator, { type: MESSAGE.acknowledge, id });
+  }
+
+  #decide(entry: Prepared, timestamp: number): void {
+    // Only undecided ones hold locks: whoever gets them now proposes a later time than this one has.
+    this.#locks.release(entry);
+    this.#undecided.delete(formatId(entry.id));
+    entry.timestamp = timestamp;
+    let at = this.#committed.length;
+    while (at > 0 && isBefore(entry, timestamp, this.#committed[at - 1]!)) at--;
+    this.#committed.splice(at, 0, entry);
+  }
+
+  #onAbort(id: TransactionId): void {
+    const key = formatId(id);
+    const entry = this.#undecided.get(key) ?? this.#waiting.get(key);
+    if (entry !== undefined) this.#drop(entry, 0);
+    // It was committed: what says so was said of an earlier question, after the coordinator had forgotten the answer.
+    else if (!this.#prepared.has(key)) this.#remember(key, 0);
+  }
+
+  /** Ends a transaction that is not to be applied. */
+  #drop(entry: Prepared, timestamp: number): void {
+    const { id } = entry;
+    if (entry.proposal !== 0) this.#options.append({ type: RECORD.abort, id });
+    this.#forget(entry);
+    this.#remember(formatId(id), timestamp);
+    this.#settle();
+    this.advance();
+  }
+
+  #forget(entry: Prepared): void {
+    const key = formatId(entry.id);
+    this.#waiting.delete(key);
+    this.#prepared.delete(key);
+    this.#undecided.delete(key);
+    this.#locks.release(entry);
+  }
+
+  #remember(key: string, timestamp: number): void {
+    if (this.#over.has(key)) return;
+    this.#over.set(key, timestamp);
+    if (this.#over.size <= REMEMBERED) return;
+    for (const oldest of this.#over.keys()) {
+      this.#over.delete(oldest);
+      return;
+    }
+  }
+
+  #onInquire(from: ReplicaId, id: TransactionId): void {
+    const key = formatId(id);
+    const timestamp = this.#prepared.get(key)?.timestamp || this.#over.get(key);
+    if (timestamp === undefined) return;
+    this.#options.send(from, timestamp === 0 ? { type: MESSAGE.abort, id } : { type: MESSAGE.go, id, timestamp });
+  }
+
+  /** Lets out what rests on records up to `position`. */
+  onDurable(position: number): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const entry of pending) {
+      if (entry.position > position) {
+        this.#pending.push(entry);
+        continue;
+      }
+      entry.isDurable = true;
+      if (entry.timestamp !== 0) this.#acknowledge(entry.id);
+      else if (this.#undecided.get(formatId(entry.id)) === entry) this.#vote(entry);
+    }
+    this.advance();
+  }
+
+  /** Applies what no undecided transaction can come before. */
+  advance(): void {
+    for (let [head] = this.#committed; head !== undefined && this.#isNext(head); [head] = this.#committed) {
+      this.#committed.shift();
+      const { id, command, time, timestamp } = head;
+      const result = this.#options.machine.apply(command, time);
+      this.#prepared.delete(formatId(id));
+      this.#remember(formatId(id), timestamp);
+      this.#options.onApplied(id, command, result);
+    }
+    this.#releaseBarriers();
+  }
+
+  #isNext(head: Prepared): boolean {
+    if (!head.isDurable) return false;
+    for (const first of this.#undecided.values()) return isBefore(head, first.proposal, first);
+    return true;
+  }
+
+  /** Calls `done(true)` when all that is prepared now is over; `done(false)` when that takes too long. */
+  barrier(now: number, done: (isOver: boolean) => void): void {
+    if (this.#prepared.size === 0) done(true);
+    else this.#barriers.push({ last: this.#number, since: now, done });
+  }
+
+  #releaseBarriers(): void {
+    const [first] = this.#prepared.values();
+    const open = first?.number ?? Number.POSITIVE_INFINITY;
+    while (this.#barriers.length > 0 && this.#barriers[0]!.last < open) this.#barriers.shift()!.done(true);
+  }
+
+  /** Asks for outcomes, and gives up on reads that wait for more than `patience_ms`. */
+  onTick(now: number, patience_ms: number): void {
+    const { id: self, replicas, retry_ms, send } = this.#options;
+    for (const entry of this.#undecided.values()) {
+      if (!entry.isDurable || now - entry.askedAt < retry_ms || now - entry.since < retry_ms) continue;
+      entry.askedAt = now;
+      // A vote that is said again asks the coordinator.
+      this.#vote(entry);
+      for (let to = 0; to < replicas; to++) {
+        if (to !== self && to !== entry.id.coordinator) send(to, { type: MESSAGE.inquire, id: entry.id });
+      }
+    }
+    while (this.#barriers.length > 0 && now - this.#barriers[0]!.since >= patience_ms) {
+      this.#barriers.shift()!.done(false);
+    }
+  }
+
+  /** Fails all reads. */
+  fail(): void {
+    const barriers = this.#barriers;
+    this.#barriers = [];
+    for (const { done } of barriers) done(false);
+  }
+}
+
+/** Whether `entry`, committed at its timestamp, comes before `other` at `time`. */
+function isBefore(entry: Prepared, time: number, other: Prepared): boolean {
+  const own = entry.timestamp;
+  const theirs = other.timestamp === 0 ? time : other.timestamp;
+  return own < theirs || own === theirs && compareIds(entry.id, other.id) < 0;
+}

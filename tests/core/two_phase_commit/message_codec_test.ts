@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { CodecError } from "../../../src/codec/byte_reader.ts";
+import { ByteWriter } from "../../../src/codec/byte_writer.ts";
+import { decodeMessage, encodeMessage, readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
+import { MESSAGE, type Message } from "../../../src/core/two_phase_commit/messages.ts";
+import { decodeRecord, encodeRecord, RECORD, type TwoPhaseRecord } from "../../../src/core/two_phase_commit/records.ts";
+import { describeTwoPhaseFrame } from "../../../src/sim/run/two_phase_words.ts";
+
+const id = { coordinator: 4, life: 3, number: 2 ** 40 };
+const command = new Uint8Array([1, 2, 3]);
+const time = 1_700_000_000_000;
+
+const MESSAGES: readonly (readonly [string, Message])[] = [
+  ["Prepare 5.3.1099511627776", { type: MESSAGE.prepare, id, age: { time, replica: 2 }, time: time + 1, command }],
+  ["Vote 5.3.1099511627776 proposal=9", { type: MESSAGE.vote, id, proposal: 9 }],
+  ["Waiting 5.3.1099511627776", { type: MESSAGE.waiting, id }],
+  ["Wound 5.3.1099511627776", { type: MESSAGE.wound, id }],
+  ["Go 5.3.1099511627776 timestamp=1700000000000", { type: MESSAGE.go, id, timestamp: time }],
+  ["Abort 5.3.1099511627776", { type: MESSAGE.abort, id }],
+  ["Acknowledge 5.3.1099511627776", { type: MESSAGE.acknowledge, id }],
+  ["Inquire 5.3.1099511627776", { type: MESSAGE.inquire, id }],
+];
+
+function frameOf(...messages: readonly Uint8Array[]): Uint8Array {
+  const writer = new ByteWriter();
+  for (const message of messages) writer.blob(message);
+  return writer.take();
+}
+
+describe("messages", () => {
+  test.each(MESSAGES)("are read as they were written: %s", (words, message) => {
+    const bytes = encodeMessage(message);
+    expect(decodeMessage(bytes)).toEqual(message);
+    expect(describeTwoPhaseFrame(frameOf(bytes, bytes))).toBe(`${words}, ${words}`);
+  });
+
+  test("of a frame that makes no sense at its end have no effect at all", () => {
+    const frame = frameOf(encodeMessage(MESSAGES[2]![1]), new Uint8Array([99, 0, 0, 0]));
+    expect(() => readFrame(frame)).toThrow(CodecError);
+    expect(describeTwoPhaseFrame(frame)).toBe("garbage");
+  });
+});
+
+describe("records", () => {
+  test.each<TwoPhaseRecord>([
+    { type: RECORD.life, life: 7 },
+    { type: RECORD.vote, id, ageTime: time, time, proposal: 12, command },
+    { type: RECORD.commit, id, timestamp: time },
+    { type: RECORD.decision, id, timestamp: time },
+    { type: RECORD.abort, id },
+    { type: RECORD.over, id },
+  ])("are read as they were written: %o", (record) => {
+    expect(decodeRecord(encodeRecord(record))).toEqual(record);
+  });
+
+  test("of another protocol are refused with what to do", () => {
+    expect(() => decodeRecord(new Uint8Array([8]))).toThrow("ran with another --replication");
+  });
+});
