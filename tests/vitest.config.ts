@@ -1,13 +1,16 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// The tests of processes and of the tree itself do not depend on the runtime that the suite runs on: once is enough.
+// The tests of processes, of the tree itself, of deliberate bugs, and those that compare the runtimes do not depend on the
+// runtime that the suite runs on: once is enough.
 const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 const config: ViteUserConfig = defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     include: ["tests/**/*_test.ts"],
-    exclude: isNode ? [] : ["tests/e2e/**", "tests/architecture/**"],
+    exclude: isNode
+      ? []
+      : ["tests/e2e/**", "tests/architecture/**", "tests/mutants/**", "tests/sim/run/runtimes_test.ts"],
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.
     pool: "Bun" in globalThis ? "threads" : "forks",
     testTimeout: 30_000,

@@ -10,7 +10,7 @@ import { startCluster } from "./support/cluster.ts";
 import { Load, summaryText } from "./support/load.ts";
 import { stateOf } from "./support/replicas.ts";
 
-const SECONDS = Number(process.env["KVPAXOS_FAIL_SECONDS"] ?? 20);
+const SECONDS = Number(process.env["KVPAXOS_FAIL_SECONDS"] ?? 10);
 const DRILL: readonly string[] = [
   "--fail=acceptor,proposer,learner",
   "--fail-every=1s..4s",
