@@ -139,6 +139,9 @@ export class Acceptor {
   /** Sends the promise with everything accepted above the watermark, in parts. */
   #promise(to: ReplicaId, ballot: Ballot): void {
     const { slots, send, tag } = this.#options;
+    // A learner that fell back behind a snapshot that was taken over: what was accepted in between is not known here, and a
+    // promise must not leave it out.
+    if (this.#options.chosen() + 1 < slots.forgottenBelow) return;
     const chosen = this.#options.chosen();
     let from = chosen + 1;
     let entries: AcceptedEntry[] = [];

@@ -26,6 +26,7 @@ export class SlotLog {
   /** Values in the order in which they came. */
   readonly #cache = new Map<number, Uint8Array>();
   #cached_bytes = 0;
+  #forgottenBelow = 1;
 
   /** A view of `log` that keeps up to `cache_bytes` of values in memory. */
   constructor(log: Log, cache_bytes: number) {
@@ -36,6 +37,11 @@ export class SlotLog {
   /** The lowest slot whose records count. */
   get base(): number {
     return this.#index.base;
+  }
+
+  /** What was accepted in the slots below this one may be forgotten here, though the log has it. */
+  get forgottenBelow(): number {
+    return this.#forgottenBelow;
   }
 
   /** One past the highest slot with a record. */
@@ -151,6 +157,7 @@ export class SlotLog {
    * of ballots in which nothing was chosen, and nobody has verified them.
    */
   dropBelow(slot: number): void {
+    this.#forgottenBelow = Math.max(this.#forgottenBelow, slot);
     this.#index.dropBelow(slot);
     for (const [cached, value] of this.#cache) {
       if (cached >= slot) continue;
