@@ -8,6 +8,7 @@ import type { PaxosMutant } from "./paxos_mutants.ts";
 import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
 
 const HEADER = "src/core/paxos/snapshot_header.ts";
+const SNAPSHOT_STORE = "src/core/paxos/snapshot_store.ts";
 const CATCH_UP = "src/core/paxos/catch_up.ts";
 const ORIGINS = "src/core/paxos/origins.ts";
 
@@ -60,13 +61,26 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     name: "an older snapshot replaces a newer state",
     pitfalls: "16",
     run: { replicas: 3, ops: 300, faults: STORM },
-    open: "not found by seeds; tests/core/paxos/catch_up_race_test.ts finds it",
+    open: "not found by seeds; tests/core/paxos/snapshot_store_test.ts finds it",
+    patches: [
+      { file: SNAPSHOT_STORE, find: "if (!isNewer(slot)) {", replace: "if (slot === 0) {" },
+      { file: SNAPSHOT_STORE, find: "!installing.isGivenUp && isNewer(slot)", replace: "!installing.isGivenUp" },
+    ],
+  },
+  {
+    name: "a snapshot replaces the state before it is stored",
+    pitfalls: "1, 18",
+    run: { replicas: 3, ops: 100, faults: STORM },
+    scenario: "keeps what it accepted before a snapshot until that is stored",
     patches: [
       {
-        file: CATCH_UP,
-        find: "if (fetching.slot <= this.#options.chosen()) fetching.install.abort();",
-        replace: "if (fetching.slot === 0) fetching.install.abort();",
+        file: SNAPSHOT_STORE,
+        find: "    writer.commit((error) =>\n      turn(() => {",
+        replace: "    sink.finish();\n    slots.dropBelow(slot + 1);\n    onReplaced(slot, origins);\n" +
+          "    writer.commit((error) =>\n      turn(() => {",
       },
+      { file: SNAPSHOT_STORE, find: "        if (mayReplace) {", replace: "        if (slot === 0) {" },
+      { file: "src/core/paxos/acceptor.ts", find: "if (from < slots.base) throw", replace: "if (from < 0) throw" },
     ],
   },
   {
@@ -95,7 +109,7 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     pitfalls: "18",
     run: { replicas: 3, ops: 300, faults: STORM },
     scenario: "begins a snapshot anew with another replica when the one that lends it dies",
-    patches: [{ file: CATCH_UP, find: "fetching?.install.abort();", replace: "fetching?.install.finish();" }],
+    patches: [{ file: CATCH_UP, find: "fetching?.install.abort();", replace: "fetching?.install.finish(() => {});" }],
   },
   {
     name: "parts of a snapshot are taken as they come",
@@ -114,12 +128,12 @@ export const LOG_MUTANTS: readonly PaxosMutant[] = [
     scenario: "lends no value from before the snapshot that it took over",
     patches: [
       {
-        file: "src/core/paxos/snapshot_store.ts",
-        find: "this.#options.slots.dropBelow(slot + 1);",
+        file: SNAPSHOT_STORE,
+        find: "slots.dropBelow(slot + 1);",
         replace: "",
       },
       {
-        file: "src/core/paxos/snapshot_store.ts",
+        file: SNAPSHOT_STORE,
         find: "writer.write(this.#header(slot, slot + 1, origins));",
         replace: "writer.write(this.#header(slot, 1, origins));",
       },

@@ -139,11 +139,10 @@ export class Acceptor {
   /** Sends the promise with everything accepted above the watermark, in parts. */
   #promise(to: ReplicaId, ballot: Ballot): void {
     const { slots, send, tag } = this.#options;
-    // A learner that fell back behind a snapshot that was taken over: what was accepted in between is not known here, and a
-    // promise must not leave it out.
-    if (this.#options.chosen() + 1 < slots.forgottenBelow) return;
     const chosen = this.#options.chosen();
     let from = chosen + 1;
+    // What was let go must be known to be chosen: a promise that left out an accepted value would let another take its place.
+    if (from < slots.base) throw new Error(`slots below ${slots.base} were let go, and ${chosen} is the watermark`);
     let entries: AcceptedEntry[] = [];
     let bytes = 0;
     const end = slots.end;

@@ -16,8 +16,8 @@ import { type Learned, MESSAGE, type Message, type SnapshotPart } from "./messag
 export interface SnapshotInstall {
   /** Takes the next slice. */
   write(slice: Uint8Array): void;
-  /** Replaces the state. */
-  finish(): void;
+  /** Stores the snapshot, then replaces the state, unless that has gone past it or this was given up; then calls `done`. */
+  finish(done: (hasReplaced: boolean, now: number) => void): void;
   /** Gives up; nothing has changed. */
   abort(): void;
 }
@@ -50,6 +50,8 @@ interface Fetching {
   /** How often this part was asked for again. */
   tries: number;
   checksum: number;
+  /** Every part is here, and the snapshot is on its way to the disk. */
+  isWhole: boolean;
   readonly install: SnapshotInstall;
 }
 
@@ -84,6 +86,7 @@ export class CatchUp {
 
   /** When {@link onTick} wants to be called. */
   get deadline(): number {
+    if (this.#fetching?.isWhole === true) return Number.POSITIVE_INFINITY;
     if (this.#askedAt !== null) return this.#askedAt + this.#options.timeout_ms;
     return this.#gap === null ? Number.POSITIVE_INFINITY : this.#gap.since + this.#options.grace_ms;
   }
@@ -95,11 +98,13 @@ export class CatchUp {
       this.#target = slot;
       if (this.#askedAt === null && from !== this.#options.id) this.#source = from;
     }
-    if (this.#askedAt === null) this.#gap ??= { chosen: this.#options.chosen(), since: now };
+    const isIdle = this.#askedAt === null && this.#fetching === null;
+    if (isIdle) this.#gap ??= { chosen: this.#options.chosen(), since: now };
   }
 
   /** Asks when a gap has lasted; asks another replica when no reply came. */
   onTick(now: number): void {
+    if (this.#fetching?.isWhole === true) return;
     const chosen = this.#options.chosen();
     if (chosen >= this.#target) return this.#stop();
     if (this.#askedAt !== null) {
@@ -176,7 +181,7 @@ export class CatchUp {
       if (crc32(bytes) !== checksum) return this.#askAnother(now);
       const install = this.#options.install(bytes);
       if (install === null) return;
-      this.#fetching = { slot, part: 0, tries: 0, checksum: 0, install };
+      this.#fetching = { slot, part: 0, tries: 0, checksum: 0, isWhole: false, install };
     }
     const fetching = this.#fetching;
     if (fetching === null) return;
@@ -188,20 +193,22 @@ export class CatchUp {
     fetching.checksum = checksum;
     fetching.part++;
     fetching.tries = 0;
-    if (message.isLast) this.#finish(fetching, now);
+    if (message.isLast) this.#finish(fetching);
     else this.#ask(now);
   }
 
-  #finish(fetching: Fetching, now: number): void {
-    this.#fetching = null;
-    // What was on its way when the transfer began may have brought this replica further than the snapshot meanwhile.
-    if (fetching.slot <= this.#options.chosen()) fetching.install.abort();
-    else {
-      fetching.install.finish();
-      this.#snapshots++;
-    }
-    if (this.#options.chosen() >= this.#target) this.#stop();
-    else this.#ask(now);
+  #finish(fetching: Fetching): void {
+    fetching.isWhole = true;
+    this.#askedAt = null;
+    fetching.install.finish((hasReplaced, now) => {
+      if (this.#fetching !== fetching) return;
+      this.#fetching = null;
+      if (hasReplaced) this.#snapshots++;
+      if (this.#options.chosen() >= this.#target) this.#stop();
+      // A disk that does not take a snapshot is not tried again at once.
+      else if (hasReplaced) this.#ask(now);
+      else this.#gap = { chosen: this.#options.chosen(), since: now };
+    });
   }
 
   #abort(): void {

@@ -356,11 +356,16 @@ export class PaxosNode {
   }
 
   #install(header: Uint8Array): ReturnType<SnapshotStore["install"]> {
-    return this.snapshots.install(header, (slot, origins) => {
-      const told = this.roles.learner?.lastTold;
-      this.roles.startLearner({ slot, origins }, told === undefined ? [] : [told]);
-      this.#options.owner.onSkipped(origins.lastOf(this.#options.id, this.life));
-      this.#options.owner.onInstalled(slot);
+    const { id, owner } = this.#options;
+    return this.snapshots.install(header, {
+      isNewer: (slot) => slot > (this.roles.learner?.chosen ?? Number.POSITIVE_INFINITY),
+      onReplaced: (slot, origins) => {
+        const told = this.roles.learner?.lastTold;
+        this.roles.startLearner({ slot, origins }, told === undefined ? [] : [told]);
+        owner.onSkipped(origins.lastOf(id, this.life));
+        owner.onInstalled(slot);
+      },
+      turn: (action) => owner.turn(action),
     });
   }
 }

@@ -33,6 +33,8 @@ export interface NodeOptions {
 
 /** What a node tells its owner. */
 export interface NodeOwner {
+  /** Runs `action` as a handler: something outside has ended. */
+  turn(action: () => void): void;
   /** Who waits for the results of a batch of this replica that is about to be applied. */
   waiting(proposal: Proposal): readonly Completion[] | null;
   /** Batches of this life up to `number` are part of a snapshot that has replaced the state. */

@@ -114,6 +114,7 @@ export class Paxos implements Replication {
 
   #owner(): NodeOwner {
     return {
+      turn: (action) => this.#handle(action),
       waiting: (proposal) => this.#submissions.onApplying(proposal, this.#clock.monotonic()),
       onSkipped: (number) => this.#submissions.onSkipped(number),
       onLeader: (leader, ballot) => this.#onLeader(leader, ballot),

@@ -71,18 +71,6 @@ export class SlotIndex {
     this.#end = Math.max(this.#end, slot);
   }
 
-  /** Takes slots from `slot` on back, with no records: what there was of those that were let go stays forgotten. */
-  reopen(slot: number): void {
-    if (slot >= this.#base) return;
-    if (this.#end - slot > this.#ballots.length) this.#grow(this.#end - slot);
-    const capacity = this.#ballots.length;
-    for (let next = slot; next < this.#base; next++) {
-      this.#ballots[next % capacity] = NO_BALLOT;
-      this.#positions[next % capacity] = 0;
-    }
-    this.#base = slot;
-  }
-
   #has(slot: number): boolean {
     return slot >= this.#base && slot < this.#end;
   }

@@ -26,7 +26,6 @@ export class SlotLog {
   /** Values in the order in which they came. */
   readonly #cache = new Map<number, Uint8Array>();
   #cached_bytes = 0;
-  #forgottenBelow = 1;
 
   /** A view of `log` that keeps up to `cache_bytes` of values in memory. */
   constructor(log: Log, cache_bytes: number) {
@@ -37,11 +36,6 @@ export class SlotLog {
   /** The lowest slot whose records count. */
   get base(): number {
     return this.#index.base;
-  }
-
-  /** What was accepted in the slots below this one may be forgotten here, though the log has it. */
-  get forgottenBelow(): number {
-    return this.#forgottenBelow;
   }
 
   /** One past the highest slot with a record. */
@@ -77,8 +71,6 @@ export class SlotLog {
   /** Appends a chosen value; returns its position. */
   appendLearned(slot: number, value: Uint8Array): number {
     const position = this.append({ type: RECORD.learned, slot, value });
-    // A learner that was started again from an earlier state learns once more what was let go.
-    this.#index.reopen(slot);
     this.#index.set(slot, CHOSEN_BALLOT, position);
     this.#keep(slot, value.slice());
     return position;
@@ -106,7 +98,6 @@ export class SlotLog {
     if (rebuilt === null) throw new Error("no index is being rebuilt");
     this.#rebuilt = null;
     rebuilt.dropBelow(this.#index.base);
-    rebuilt.reopen(this.#index.base);
     for (let slot = this.#index.base; slot < this.#index.end; slot++) {
       const position = this.#index.position(slot);
       if (position > this.#rebuiltUpTo) rebuilt.set(slot, this.#index.ballot(slot), position);
@@ -153,11 +144,10 @@ export class SlotLog {
   }
 
   /**
-   * Lets go of the slots below `slot`, whose values a snapshot from elsewhere stands for: the records of them here may be
+   * Lets go of the slots below `slot`, whose values a stored snapshot from elsewhere stands for: the records of them here may be
    * of ballots in which nothing was chosen, and nobody has verified them.
    */
   dropBelow(slot: number): void {
-    this.#forgottenBelow = Math.max(this.#forgottenBelow, slot);
     this.#index.dropBelow(slot);
     for (const [cached, value] of this.#cache) {
       if (cached >= slot) continue;

@@ -5,7 +5,8 @@
  * - A snapshot holds all that the log before it says (see `snapshot_header.ts`).
  * - The log keeps what the last snapshot but one stands for, so that a replica that is a little behind can be served
  *   from it.
- * - A snapshot from elsewhere replaces the state only when it is whole, and only by a newer one.
+ * - A snapshot from elsewhere replaces the state only when it is whole, newer, and stored: a learner that begins anew
+ *   never falls back behind it, and so what was accepted in the slots before it may be let go.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import { KvError } from "../errors.ts";
 import type { SnapshotSink, StateMachine } from "../replication.ts";
 import { Snapshotter } from "../snapshotter.ts";
 import type { SnapshotInstall } from "./catch_up.ts";
+import type { LearnerStart } from "./learner.ts";
 import { Origins } from "./origins.ts";
 import { openSnapshot } from "./recovery.ts";
 import { MAX_SLOT_SPAN } from "./slot_index.ts";
@@ -40,6 +42,26 @@ export interface RestoredState {
   readonly header: SnapshotHeader | null;
 }
 
+/** Whom a snapshot from elsewhere concerns. */
+export interface Replacing {
+  /** Whether a state that includes `slot` is newer than the present one. */
+  readonly isNewer: (slot: number) => boolean;
+  /** The state is that of `slot` now. */
+  readonly onReplaced: (slot: number, origins: Origins) => void;
+  /** Runs what is to happen when the disk has the snapshot as a handler of its own. */
+  readonly turn: (action: () => void) => void;
+}
+
+/** A snapshot of another replica that is being taken over. */
+interface Installing extends LearnerStart {
+  readonly position: number;
+  readonly sink: SnapshotSink;
+  readonly writer: SnapshotWriter;
+  readonly replacing: Replacing;
+  /** The learner that wanted it is gone. */
+  isGivenUp: boolean;
+}
+
 /** A snapshot is due after so many slots, however small their values are. */
 const MAX_SLOTS_BETWEEN = MAX_SLOT_SPAN / 8;
 
@@ -58,7 +80,7 @@ export class SnapshotStore {
   /** The position of the stored snapshot. */
   #position = 0;
   #origins = new Origins();
-  #installing: SnapshotWriter | null = null;
+  #installing: Installing | null = null;
   #isPristine = true;
   #failure: string | null = null;
 
@@ -73,7 +95,7 @@ export class SnapshotStore {
     const withState = {
       snapshot: () => withHeader(this.#header(this.#nextSlot, options.slots.base, this.#origins), machine.snapshot()),
     };
-    this.#snapshotter = new Snapshotter(log, clock, withState, options, (position) => this.#onStored(position));
+    this.#snapshotter = new Snapshotter(log, clock, withState, options, (position) => this.#onTaken(position));
   }
 
   /** The header of the stored snapshot, or null. */
@@ -150,13 +172,16 @@ export class SnapshotStore {
     this.#snapshotter.begin(position);
   }
 
-  #onStored(position: number): void {
-    const { log, slots } = this.#options;
+  #onTaken(position: number): void {
+    this.#setStored(position, this.#nextSlot);
+    this.#options.slots.onTruncated(this.#slot);
+  }
+
+  #setStored(position: number, slot: number): void {
     const before = this.#position;
     this.#position = position;
-    this.#slot = this.#nextSlot;
-    log.truncate(before);
-    slots.onTruncated(this.#slot);
+    this.#slot = slot;
+    this.#options.log.truncate(before);
   }
 
   /** Gives up a snapshot of a state that is about to go. */
@@ -171,9 +196,9 @@ export class SnapshotStore {
 
   /**
    * Begins to take over a snapshot of another replica, whose first part is `first`. Null while another one is on its way
-   * to the disk. `onReplaced` is called when the state is the new one.
+   * to the disk. `isNewer` is asked when the snapshot is stored, and `onReplaced` called when the state is the new one.
    */
-  install(first: Uint8Array, onReplaced: (slot: number, origins: Origins) => void): SnapshotInstall | null {
+  install(first: Uint8Array, replacing: Replacing): SnapshotInstall | null {
     this.#snapshotter.cancel();
     if (this.#snapshotter.isBusy || this.#installing !== null) return null;
     const { slot, origins } = decodeHeader(first);
@@ -181,47 +206,53 @@ export class SnapshotStore {
     // A new log whose first record is not durable yet has nothing that a snapshot could stand for.
     if (position < 1 || position < this.#position) return null;
     const sink = this.#options.machine.restore();
-    const writer = this.#openWriter(position, slot, origins);
+    const writer = this.#options.log.writeSnapshot(position);
+    const installing: Installing = { slot, position, origins, sink, writer, replacing, isGivenUp: false };
+    this.#installing = installing;
+    writer.write(this.#header(slot, slot + 1, origins));
+    let isCommitting = false;
     return {
       write: (slice) => {
         sink.write(slice);
         writer.write(slice);
       },
-      abort: () => writer.abort(),
-      finish: () => this.#finish(sink, writer, slot, () => onReplaced(slot, origins)),
-    };
-  }
-
-  #openWriter(position: number, slot: number, origins: Origins): SnapshotWriter {
-    const writer = this.#options.log.writeSnapshot(position);
-    this.#installing = writer;
-    writer.write(this.#header(slot, slot + 1, origins));
-    return {
-      write: (slice) => writer.write(slice),
       abort: () => {
+        installing.isGivenUp = true;
+        if (isCommitting) return;
         this.#installing = null;
         writer.abort();
       },
-      commit: (done) =>
-        writer.commit((error) => {
-          this.#installing = null;
-          if (error === null) {
-            this.#nextSlot = slot;
-            this.#onStored(position);
-          }
-          done(error);
-        }),
+      finish: (done) => {
+        isCommitting = true;
+        this.#finish(installing, done);
+      },
     };
   }
 
-  #finish(sink: SnapshotSink, writer: SnapshotWriter, slot: number, onReplaced: () => void): void {
-    sink.finish();
-    // What is chosen needs no sync of this replica: the state may be used before the snapshot is durable.
-    this.#slot = Math.max(this.#slot, slot);
-    this.#options.slots.dropBelow(slot + 1);
-    onReplaced();
-    writer.commit((error) => {
-      this.#failure = error?.message ?? null;
-    });
+  #finish(installing: Installing, done: (hasReplaced: boolean, now: number) => void): void {
+    const { clock, slots } = this.#options;
+    const { slot, position, origins, sink, writer, replacing } = installing;
+    const { isNewer, onReplaced, turn } = replacing;
+    // What was on its way when the transfer began may have brought this replica further than the snapshot meanwhile.
+    if (!isNewer(slot)) {
+      this.#installing = null;
+      writer.abort();
+      return done(false, clock.monotonic());
+    }
+    writer.commit((error) =>
+      turn(() => {
+        this.#installing = null;
+        this.#failure = error?.message ?? null;
+        const mayReplace = error === null && !installing.isGivenUp && isNewer(slot);
+        if (error === null) this.#setStored(position, slot);
+        // A learner that has begun anew meanwhile, from the snapshot before, still fills the slots in between.
+        if (mayReplace) {
+          sink.finish();
+          slots.dropBelow(slot + 1);
+          onReplaced(slot, origins);
+        }
+        done(mayReplace, clock.monotonic());
+      })
+    );
   }
 }

@@ -25,7 +25,10 @@ function make(): { catchUp: CatchUp; done: string[] } {
     onValue: () => {},
     install: () => ({
       write: (slice) => void done.push(`write ${slice.join(" ")}`),
-      finish: () => void done.push("finish"),
+      finish: (end) => {
+        done.push("finish");
+        end(true, 60);
+      },
       abort: () => void done.push("abort"),
     }),
     grace_ms: 50,

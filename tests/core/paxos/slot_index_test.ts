@@ -5,13 +5,13 @@ import { MAX_SLOT_SPAN, SlotIndex } from "../../../src/core/paxos/slot_index.ts"
 
 type Step =
   | { readonly do: "set"; readonly slot: number; readonly ballot: number; readonly position: number }
-  | { readonly do: "dropBelow" | "reopen"; readonly slot: number };
+  | { readonly do: "dropBelow"; readonly slot: number };
 
 const slot = fc.integer({ min: 1, max: 6000 });
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: fc.record({ do: fc.constant("set" as const), slot, ballot: fc.nat(99), position: slot }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("dropBelow" as const, "reopen" as const), slot }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("dropBelow" as const), slot }) },
   ),
   { maxLength: 60 },
 );
@@ -30,13 +30,10 @@ describe("the index of slots", () => {
               index.set(step.slot, step.ballot, step.position);
               model.set(step.slot, step);
             }
-          } else if (step.do === "dropBelow") {
+          } else {
             index.dropBelow(step.slot);
             base = Math.max(base, step.slot);
             for (const each of model.keys()) if (each < base) model.delete(each);
-          } else {
-            index.reopen(step.slot);
-            base = Math.min(base, step.slot);
           }
           expect(index.base).toBe(base);
           expect(index.end).toBeGreaterThanOrEqual(Math.max(base, ...[...model.keys()].map((each) => each + 1)));

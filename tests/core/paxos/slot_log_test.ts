@@ -72,13 +72,6 @@ describe("a log by slots", () => {
       0,
       new Uint8Array([70]),
     ]);
-    // A learner that has to begin earlier learns them again.
-    slots.appendLearned(3, new Uint8Array([30]));
-    expect([slots.value(1), slots.value(3), slots.value(7)]).toEqual([
-      null,
-      new Uint8Array([30]),
-      new Uint8Array([70]),
-    ]);
   });
 
   test("keeps in memory what cannot be read back yet", () => {

@@ -128,4 +128,43 @@ export const TRANSFER_SCENARIOS: readonly Scenario[] = [
       expect same state
     `,
   },
+  {
+    name: "keeps what it accepted before a snapshot until that is stored",
+    replicas: 3,
+    script: `${FIRST_OF_THREE}
+      # 2 has not heard of one slot, and its learner is down when 1 and 2 alone choose the rest
+      c1 uses 1
+      c1 put start 1
+      wait 500 for c1 put start 1: ok
+      tick 200
+      crash learner 2
+      lose Accept 1→2
+      c1 put gap 1
+      wait 500 for c1 put gap 1: ok
+      flow
+      partition 3 | 1,2
+      ${MANY_PUTS}
+
+      # its learner is back, takes over a snapshot of 1, and crashes before the disk has it
+      slow sync 2 3000
+      restart learner 2
+      wait 2000 for last
+      tick 500
+      expect 2 lacks k0
+      slow sync 2 0
+      crash learner 2
+      restart learner 2
+
+      # 3 leads, by the promise of 2
+      partition 1 | 2,3
+      crash proposer 2
+      wait 5000 for note 3 follows itself
+      tick 5000
+      expect 3 has k0 ${"x".repeat(300)}0
+      heal
+      restart proposer 2
+      tick 5000
+      expect same state
+    `,
+  },
 ];
