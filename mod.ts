@@ -34,6 +34,13 @@ export * from "./src/core/replication.ts";
 export { Standalone, type StandaloneOptions } from "./src/core/standalone.ts";
 export { Paxos } from "./src/core/paxos/paxos.ts";
 export { DEFAULT_PAXOS_TIMES, type PaxosEvent, type PaxosOptions, type PaxosTimes } from "./src/core/paxos/options.ts";
+export { TwoPhaseCommit } from "./src/core/two_phase_commit/two_phase_commit.ts";
+export {
+  DEFAULT_TWO_PHASE_TIMES,
+  type TwoPhaseCommitOptions,
+  type TwoPhaseEvent,
+  type TwoPhaseTimes,
+} from "./src/core/two_phase_commit/options.ts";
 export { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions } from "./src/core/snapshotter.ts";
 
 export {
@@ -90,6 +97,7 @@ export { type WatchOptions, WatchStream } from "./src/client/watch_stream.ts";
 export * from "./src/client/txn_builder.ts";
 
 export { type ListeningAddress, type RunningServer, type ServerOptions, startServer } from "./src/server/server.ts";
-export type { ClusterOptions, PeerAddress } from "./src/server/cluster/replica.ts";
+export type { PeerAddress } from "./src/server/cluster/links.ts";
+export type { ClusterOptions, ClusterProtocol } from "./src/server/cluster/options.ts";
 export type { DurationRange, RoleFailureOptions } from "./src/server/cluster/role_failures.ts";
 export { VERSION } from "./src/version.ts";

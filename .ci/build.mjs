@@ -23,10 +23,15 @@ const common = ["--format", "esm", "--platform", "node", "--target", "node20", "
 // Both entry points at once, so that they share their common code: a KvError of one is a KvError of the other.
 const entries = ["--entry.mod", "mod.ts", "--entry.sim", "src/sim/sim.ts"];
 console.log(`library      dist/{mod,sim}.{js,d.ts}   ${run("tsup", [...entries, ...common, "--out-dir", "dist", "--dts"])}`);
-for (const name of ["kvserver", "kvclient"]) {
-  const entry = `cli/${name}/main.ts`;
-  const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", "dist/cli", "--no-splitting"]);
-  console.log(`for Node     dist/cli/${name}.js        ${node}`);
+const programs = [
+  { name: "kvserver", entry: "cli/kvserver/main.ts", script: "cli", executable: "." },
+  { name: "kvclient", entry: "cli/kvclient/main.ts", script: "cli", executable: "." },
+  // The server with points at which it can be made to fail, for tests only: no package has it.
+  { name: "kvserver", entry: "tests/e2e/nemesis/kvserver_with_faults.ts", script: "test", executable: "test" },
+];
+for (const { name, entry, script, executable } of programs) {
+  const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", `dist/${script}`, "--no-splitting"]);
+  console.log(`for Node     dist/${script}/${name}.js`.padEnd(40) + node);
   const compiled = run("bun", [
     "build",
     "--compile",
@@ -38,7 +43,7 @@ for (const name of ["kvserver", "kvclient"]) {
     "--no-compile-autoload-bunfig",
     entry,
     "--outfile",
-    `dist/${name}`,
+    join("dist", executable, name),
   ]);
-  console.log(`executable   dist/${name}               ${compiled}`);
+  console.log(`executable   ${join("dist", executable, name)}`.padEnd(40) + compiled);
 }

@@ -46,8 +46,8 @@ if (!stampIs(modulesStamp, modulesHash)) {
 
 if (what === "executables") {
   const buildStamp = join(root, "dist", ".stamp");
-  const buildHash = hashOf(["package-lock.json", "mod.ts", "src", "cli", "compat", ".ci/build.mjs"]);
-  const built = ["kvserver", "kvclient", "mod.js", "mod.d.ts", "sim.js", "sim.d.ts"].every((name) =>
+  const buildHash = hashOf(["package-lock.json", "mod.ts", "src", "cli", "compat", ".ci/build.mjs", "tests/e2e/nemesis"]);
+  const built = ["kvserver", "kvclient", "test/kvserver", "mod.js", "mod.d.ts", "sim.js", "sim.d.ts"].every((name) =>
     existsSync(join(root, "dist", name))
   );
   if (!built || !stampIs(buildStamp, buildHash)) {

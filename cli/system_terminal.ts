@@ -5,7 +5,17 @@
  */
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -114,6 +124,10 @@ class SystemTerminal implements Terminal {
       rmSync(temporary, { force: true });
       throw error;
     }
+  }
+
+  appendFile(path: string, text: string): void {
+    appendFileSync(path, text);
   }
 
   onSignal(signal: Signal, handler: () => void): () => void {

@@ -55,6 +55,8 @@ export interface Terminal {
   readFile(path: string): Uint8Array;
   /** Replaces a file as a whole, readable by its owner only; makes the directories on the way. */
   replaceFile(path: string, text: string): void;
+  /** Adds to the end of a file that is there. */
+  appendFile(path: string, text: string): void;
   /** Calls `handler` at each such signal instead of ending the process; the result undoes that. */
   onSignal(signal: Signal, handler: () => void): () => void;
   /** Ends the process at once. */

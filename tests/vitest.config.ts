@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // The tests of processes, of the tree itself, of deliberate bugs, and those that compare the runtimes do not depend on the
@@ -13,6 +14,8 @@ const config: ViteUserConfig = defineConfig({
       : ["tests/e2e/**", "tests/architecture/**", "tests/mutants/**", "tests/sim/run/runtimes_test.ts"],
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.
     pool: "Bun" in globalThis ? "threads" : "forks",
+    // Tests of processes mostly wait: on a machine with two cores they go on beside the others.
+    ...(isNode ? { maxWorkers: Math.max(3, availableParallelism() - 1) } : {}),
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

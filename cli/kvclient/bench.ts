@@ -7,17 +7,18 @@ import { type Key, keyFromText } from "../../src/codec/bytes.ts";
 import { KvError } from "../../src/core/errors.ts";
 import { NO_EXPIRY, type Operation } from "../../src/core/kv/command.ts";
 import { EXIT } from "../exit_code.ts";
-import { hasColor } from "../terminal.ts";
 import { type Context, exitCodeOf, writeJson, writeLine } from "./context.ts";
 import { showDuration } from "./display.ts";
 import { Histogram } from "./histogram.ts";
+import { showProgress } from "./load_progress.ts";
 import { formatServer } from "./profile.ts";
 import { expectResult, type Store } from "./store.ts";
 import { FLAGS } from "./flags.ts";
 
 /** How many keys are under way while they are written and removed. */
 const LOADERS = 64;
-const PROGRESS_MS = 200;
+/** How many keys there are unless told otherwise. */
+const KEYS = 1000;
 
 /** What came of one kind of operation. */
 interface Measure {
@@ -32,7 +33,7 @@ export async function bench(context: Context, first: Store): Promise<number> {
   const clientCount = line.get(FLAGS.clients);
   const stores = [first, ...Array.from({ length: clientCount - 1 }, () => context.connect(context.resolved.target))];
   const prefix = `bench-${terminal.randomName()}/`;
-  const keys = Array.from({ length: line.get(FLAGS.keys) }, (_, i) => keyFromText(prefix + i));
+  const keys = Array.from({ length: line.get(FLAGS.keys) ?? KEYS }, (_, i) => keyFromText(prefix + i));
   const value = filler(line.get(FLAGS.valueSize));
   try {
     await each(keys, (key) => first.execute(put(key, value), signal));
@@ -88,7 +89,8 @@ async function load(
     }
   };
   const finished = new AbortController();
-  const progress = showProgress(context, since_ms, duration_ms, [reads, writes], finished.signal);
+  const count = (): number => reads.latency_us.count + writes.latency_us.count;
+  const progress = showProgress(context, since_ms, duration_ms, count, finished.signal);
   const pipeline = line.get(FLAGS.pipeline);
   try {
     await Promise.all(
@@ -99,27 +101,6 @@ async function load(
     finished.abort();
     await progress;
   }
-}
-
-async function showProgress(
-  { terminal, line, json }: Context,
-  since_ms: number,
-  duration_ms: number,
-  measures: readonly Measure[],
-  finished: AbortSignal,
-): Promise<void> {
-  if (json || !terminal.stderrIsTTY || !line.get(FLAGS.progress)) return;
-  const plain = !hasColor(terminal, true, "stderr");
-  while (!finished.aborted) {
-    const elapsed_ms = terminal.monotonic() - since_ms;
-    const share = Math.min(1, elapsed_ms / duration_ms);
-    const done = measures.reduce((sum, measure) => sum + measure.latency_us.count, 0);
-    const bar = (plain ? "#" : "█").repeat(Math.round(share * 30)).padEnd(30, plain ? "." : "░");
-    const rate = elapsed_ms < 1 ? 0 : Math.round(done / elapsed_ms * 1000);
-    terminal.writeError(`\r${bar} ${Math.round(share * 100)} %  ${rate} ops/s `);
-    await terminal.sleep(PROGRESS_MS, finished);
-  }
-  terminal.writeError(`\r${" ".repeat(60)}\r`);
 }
 
 /** Latencies of one kind of operation, in microseconds. */
@@ -159,7 +140,7 @@ function reportOf({ line, resolved }: Context, reads: Measure, writes: Measure, 
     clients: line.get(FLAGS.clients),
     pipeline: line.get(FLAGS.pipeline),
     value_bytes: line.get(FLAGS.valueSize),
-    keys: line.get(FLAGS.keys),
+    keys: line.get(FLAGS.keys) ?? KEYS,
     read_share: line.get(FLAGS.readShare),
     duration_s: Math.round(elapsed_ms) / 1000,
     total: figuresOf(total, elapsed_ms),

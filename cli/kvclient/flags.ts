@@ -145,7 +145,7 @@ export const FLAGS: {
   readonly clients: Flag<number>;
   readonly pipeline: Flag<number>;
   readonly valueSize: Flag<number>;
-  readonly keys: Flag<number>;
+  readonly keys: Flag<number | undefined>;
   readonly readShare: Flag<number>;
   readonly duration: Flag<number>;
   readonly progress: Flag<boolean>;
@@ -261,13 +261,14 @@ export const FLAGS: {
     parse: size(0, 1024 * 1024),
     fallback: 256,
   }),
-  keys: defaultedFlag({
+  keys: valueFlag({
     name: "keys",
     placeholder: "N",
     group: LOAD,
-    summary: "how many keys; they are written first and removed afterwards",
+    summary:
+      "how many keys are in use; bench writes them first; check gives each up for a new one after 250 operations",
     parse: integer(1, 10_000_000),
-    fallback: 1000,
+    shownDefault: "1000; check: 10",
   }),
   readShare: defaultedFlag({
     name: "read-share",

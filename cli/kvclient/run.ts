@@ -9,6 +9,8 @@ import { runProgram } from "../program.ts";
 import { hasColor, type Style, styleOf, type Terminal } from "../terminal.ts";
 import { get, put, remove } from "./basic_commands.ts";
 import { bench } from "./bench.ts";
+import { check } from "./check_command.ts";
+import { compare } from "./compare_command.ts";
 import { type Context, describeError, errorToJson, exitCodeOf, type RunCommand } from "./context.ts";
 import { demo } from "./demo.ts";
 import { range, watch } from "./range_commands.ts";
@@ -34,11 +36,13 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   status,
   demo,
   bench,
+  check,
 };
 
 /** Commands that talk to no server. */
 const OFFLINE: Readonly<Record<string, RunOffline>> = {
   simulate,
+  compare,
   verify,
 };
 

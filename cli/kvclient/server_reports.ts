@@ -6,15 +6,19 @@
 import { formatServer, parseServer } from "./profile.ts";
 import type { ServerAddress } from "../../src/client/connection.ts";
 import { KvError } from "../../src/core/errors.ts";
-import type { StatusPage } from "../../src/server/status_page.ts";
 import { askOne } from "./server_status.ts";
-import type { ServerReport, ServerStatus, Target } from "./store.ts";
+import { pageOf } from "./status_table.ts";
+import type { ServerReport, Target } from "./store.ts";
 
 /** A replica that does not answer is given up sooner than an operation: the others' figures are waiting. */
 const PATIENCE_MS = 2000;
 
-/** What of a page is looked at here. A server of another version may leave it out. */
-type Place = Pick<StatusPage, "cluster" | "replication">;
+/** A replica's place among the others, by its own word. */
+interface Place {
+  readonly id: number;
+  /** Where all of them are: `127.0.0.1:32000`. */
+  readonly addresses: readonly string[];
+}
 
 /**
  * One report for each server: for each replica of the cluster that was found, in their order, and for each server that
@@ -22,19 +26,18 @@ type Place = Pick<StatusPage, "cluster" | "replication">;
  */
 export async function askAll(target: Target, signal?: AbortSignal): Promise<ServerReport[]> {
   const named = await Promise.all(target.servers.map((server) => report(server, target, signal)));
-  const teller = named.find(({ status }) => placeOf(status) !== null);
-  const place = placeOf(teller?.status ?? null);
+  const teller = named.find((each) => placeOf(each) !== null);
+  const place = teller === undefined ? null : placeOf(teller);
   if (teller === undefined || place === null) return named;
-  const self = place.replication.cluster!.id;
-  const addresses = place.cluster!.peers.map(({ address }) => parseServer(address));
+  const addresses = place.addresses.map(parseServer);
   // HTTP has a port of its own, as far from the main one as that of the replica that answered.
-  const offset = parseServer(teller.server).port - addresses[self]!.port;
+  const offset = parseServer(teller.server).port - addresses[place.id]!.port;
   const replicas = await Promise.all(addresses.map((address, id) => {
     const at = { host: address.host, port: address.port + offset };
-    const known = named.find((each) => idOf(each.status) === id || each.server === formatServer(at));
+    const known = named.find((each) => placeOf(each)?.id === id || each.server === formatServer(at));
     return known === undefined ? report(at, target, signal) : Promise.resolve(known);
   }));
-  const strangers = named.filter((each) => !replicas.includes(each) && placeOf(each.status) === null);
+  const strangers = named.filter((each) => !replicas.includes(each) && placeOf(each) === null);
   return [...replicas, ...strangers];
 }
 
@@ -66,13 +69,9 @@ function reason(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-function placeOf(status: ServerStatus | null): Place | null {
-  // A page of a server of ours; of another version it may lack any of this.
-  const page = status as unknown as Partial<Place> | null;
-  const isReplica = (page?.cluster ?? null) !== null && (page?.replication?.cluster ?? null) !== null;
-  return isReplica ? page as Place : null;
-}
-
-function idOf(status: ServerStatus | null): number | null {
-  return placeOf(status)?.replication.cluster?.id ?? null;
+function placeOf(report: ServerReport): Place | null {
+  const page = pageOf(report);
+  const id = page?.replication?.cluster?.id ?? page?.replication?.twoPhase?.id;
+  const peers = page?.cluster?.peers;
+  return id === undefined || peers === undefined ? null : { id, addresses: peers.map(({ address }) => address) };
 }

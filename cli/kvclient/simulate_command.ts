@@ -46,10 +46,11 @@ function seedsOf({ line }: OfflineContext): Seeds {
 
 function optionsOf({ line }: OfflineContext): Omit<RunOptions, "seed"> {
   const replicas = line.get(SIMULATE_FLAGS.replicas);
+  const ops = line.get(SIMULATE_FLAGS.ops);
   return {
     replication: line.get(SIMULATE_FLAGS.replication),
     ...(replicas === undefined ? {} : { replicas }),
-    ops: line.get(SIMULATE_FLAGS.ops),
+    ...(ops === undefined ? {} : { ops }),
     workloads: line.get(SIMULATE_FLAGS.workload),
     faults: line.get(SIMULATE_FLAGS.faults),
     keepTrace: line.get(SIMULATE_FLAGS.trace),

@@ -33,7 +33,7 @@ export const SIMULATE_FLAGS: {
   readonly replicas: Flag<number | undefined>;
   readonly seed: Flag<number | undefined>;
   readonly seeds: Flag<Seeds | undefined>;
-  readonly ops: Flag<number>;
+  readonly ops: Flag<number | undefined>;
   readonly workload: Flag<readonly WorkloadName[]>;
   readonly faults: Flag<FaultProfile>;
   readonly jobs: Flag<number | undefined>;
@@ -64,7 +64,7 @@ export const SIMULATE_FLAGS: {
     name: "seed",
     placeholder: "N",
     group: WORLD,
-    summary: "run this seed",
+    summary: "run this seed; for check it decides what each client does next",
     parse: integer(0, MAX_SEED),
     shownDefault: "1",
   }),
@@ -75,19 +75,19 @@ export const SIMULATE_FLAGS: {
     summary: "run the seeds from A to B",
     parse: parseSeeds,
   }),
-  ops: defaultedFlag({
+  ops: valueFlag({
     name: "ops",
     placeholder: "N",
     group: WORLD,
     summary: "how many operations clients do in each run",
     parse: integer(0, 10_000_000),
-    fallback: 500,
+    shownDefault: "500; compare: 4000",
   }),
   workload: defaultedFlag<readonly WorkloadName[]>({
     name: "workload",
     placeholder: "LIST",
     group: WORLD,
-    summary: `what clients do: all, or a list of ${WORKLOADS.join(", ")}`,
+    summary: `what clients do: all, or a list of ${WORKLOADS.join(", ")}; for check one of them`,
     parse: usage(parseWorkloads),
     fallback: WORKLOADS,
     shownDefault: "all",

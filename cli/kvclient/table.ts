@@ -6,6 +6,8 @@
 import { CLIENT_EXIT_CODES } from "../exit_code.ts";
 import type { Command, Flag, Program } from "../flags.ts";
 import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, SHOW_VERSION } from "../program.ts";
+import { COMPARE_FLAGS } from "./compare_command.ts";
+import { CHECK_FLAGS } from "./check_flags.ts";
 import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
 import { SIMULATE_FLAGS } from "./simulate_flags.ts";
 import { VERIFY_FLAGS } from "./verify_command.ts";
@@ -131,9 +133,15 @@ export const KVCLIENT: Program = {
       description: [
         "One server is enough to find the others of its cluster. -o json is an array with an object for each replica; " +
         "one that does not answer has reachable: false. Exit code 5 when none answers.",
+        "The role is leader, follower or candidate under Paxos, participant under two-phase commit, and master for a server " +
+        "without replicas.",
       ],
       examples: [
-        ["kvclient status", "role, ballot, leader, slots, lag, connections and crashes of every replica"],
+        [
+          "kvclient status",
+          "Paxos: role, ballot, leader, slots, lag, connections and crashes of every replica; two-phase commit: who is " +
+          "missing, what is in doubt for how long and who decides it, who waits for whom",
+        ],
         ["kvclient status -o json", "everything"],
       ],
     }),
@@ -167,6 +175,33 @@ export const KVCLIENT: Program = {
         ["kvclient bench --read-share 1 --duration 30s -o json", "reads only"],
       ],
     }),
+    command("check", {
+      summary: "work on running servers for a while and check what they answered for linearizability",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "Clients do random operations through all replicas of the cluster, also while something breaks, and the checker " +
+        "decides whether what they were told has an order. Works on keys of its own and removes them afterwards, unless " +
+        "something was wrong with them. Exit code 1 with an explanation when something was (or could not be decided), 5 " +
+        "when nothing could be done.",
+        "An operation that timed out, or whose connection broke, is of unknown outcome: it may take effect at any time " +
+        "or never. Memory stays bounded however long it lasts: after 250 operations a key is given up for a new one, and " +
+        "its history is judged at once and forgotten, but for a sample of 50 keys that are read once more at the end. " +
+        "The check ends with the first violation.",
+        "A server that is not ours is spoken to in plain RESP (GET, SET, DEL, INCRBY, APPEND, MULTI, EXEC, WATCH), " +
+        "where nothing is tried twice. --read-from asks a Redis's replicas for reads; they lag behind, which shows.",
+        "A bank has five keys. The operations of --mix: register has read, write, cas and delete; counter read and " +
+        "increment; bank read and transfer; append read and append; watch put and delete, which are compared with what " +
+        "watchers are shown (there is no picture of that).",
+      ],
+      flags: Object.values(CHECK_FLAGS),
+      examples: [
+        ["kvclient check --server 10.0.0.1:32000 --duration 5m", "one server is enough to find the others"],
+        ["kvclient check --workload bank --history run.jsonl --picture wrong.html", ""],
+        ["kvclient check --stale-reads --picture wrong.html", "see what a violation looks like"],
+        ["kvclient check --server 127.0.0.1:6379 --read-from 127.0.0.1:6380", "a Redis, read from its replica"],
+      ],
+    }),
     offline("simulate", {
       summary: "run simulated servers and clients, break what can break, and check everything",
       operands: "",
@@ -182,6 +217,21 @@ export const KVCLIENT: Program = {
         ["kvclient simulate --seeds 1..1000", "a thousand runs with heavy faults"],
         ["kvclient simulate --seed 7 --workload register,counter --faults crash,loss=0.5", ""],
         ["kvclient simulate --seed 7 --ops 20 --trace", "everything that happened in a small run"],
+      ],
+    }),
+    offline("compare", {
+      summary: "show two-phase commit beside Paxos, in the simulator, while something fails",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "Both protocols get the same operations at the same times, and the same failure at the same moment, for 3 of 10 seconds of virtual time. A seed decides everything: the same seed gives the same table. Exit code 1 when something was wrong, such as a history that is not linearizable.",
+        "--failure is coordinator (a replica that leads under Paxos loses power at a moment when the others wait for what it decides under 2PC), leader (the same replica at any moment), replica (one that does not lead), partition (a minority, the leader in it, is cut off from the others), slow (a disk that takes long), or none. There are 3 or 5 replicas.",
+      ],
+      flags: [SIMULATE_FLAGS.seed, COMPARE_FLAGS.failure, SIMULATE_FLAGS.replicas, SIMULATE_FLAGS.ops],
+      examples: [
+        ["kvclient compare --seed 7", "two-phase commit is blocked where Paxos goes on"],
+        ["kvclient compare --seed 7 --failure slow --replicas 3", ""],
+        ["kvclient compare --failure none -o json", "what each costs when nothing fails"],
       ],
     }),
     offline("verify", {
@@ -200,8 +250,6 @@ export const KVCLIENT: Program = {
     }),
     COMPLETIONS,
     HELP_COMMAND,
-    commandNotYet("check", "checks a running cluster"),
-    commandNotYet("compare", "compares replication protocols"),
     commandNotYet("cluster", "manages a cluster"),
   ],
   commonFlags: [HELP, SHOW_VERSION],

@@ -91,7 +91,7 @@ function unbracket(host: string): string {
 }
 
 /** Where the protocol is spoken: HTTP has a port of its own. */
-function addressFor(server: ServerAddress, { protocol, httpPort }: Profile): ServerAddress {
+export function addressFor(server: ServerAddress, { protocol, httpPort }: Profile): ServerAddress {
   if (protocol === "tcp" || protocol === "udp") return server;
   const port = httpPort ?? server.port + HTTP_PORT_OFFSET;
   if (port > 65_535) {

@@ -4,16 +4,10 @@
  *
  * @module
  */
-import { startServer } from "../../src/server/server.ts";
-import { systemProcesses } from "./processes.ts";
+import { SYSTEM_PARTS } from "../../src/server/parts.ts";
 import { runInProcess } from "../system_terminal.ts";
-import { runServer, type Start } from "./run.ts";
+import { systemProcesses } from "./processes.ts";
+import { runServer } from "./run.ts";
+import { startWith } from "./start.ts";
 
-const start: Start = ({ maxKeyBytes, maxValueBytes, cluster, ...settings }) =>
-  startServer({
-    ...settings,
-    limits: { maxKeyBytes, maxValueBytes },
-    ...(cluster === null ? {} : { cluster }),
-  });
-
-await runInProcess((terminal) => runServer(terminal, start, systemProcesses));
+await runInProcess((terminal) => runServer(terminal, startWith(SYSTEM_PARTS), systemProcesses));

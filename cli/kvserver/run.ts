@@ -69,8 +69,9 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
     const abandoned = abandonment(terminal).then(() => logger.info("standard input has ended: stopping"));
     const requested = Promise.race([stop.requested, abandoned]).then(() => null);
     if (settings.cluster !== null) {
-      logger.info("listening on {address}; waiting until enough of the replicas are there", {
+      logger.info("listening on {address}; waiting until {enough} of the replicas are there", {
         address: formatAddress(settings.host, settings.port),
+        enough: settings.cluster.protocol === "2pc" ? "all" : "enough",
       });
     }
     void server.ready().then(

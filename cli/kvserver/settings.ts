@@ -6,7 +6,7 @@
  */
 import { isIP } from "node:net";
 import { bytesToText } from "../../src/codec/bytes.ts";
-import type { ClusterOptions } from "../../src/server/cluster/replica.ts";
+import type { ClusterOptions } from "../../src/server/cluster/options.ts";
 import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../exit_code.ts";
@@ -90,7 +90,9 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
     }
     return null;
   }
-  if (peers === undefined) throw new UsageError("--replication paxos needs the list of the replicas; give --peers");
+  if (peers === undefined) {
+    throw new UsageError(`--replication ${protocol} needs the list of the replicas; give --peers`);
+  }
   const transport = line.get(FLAGS.transport) ?? "tcp";
   if (transport === "http" && (line.get(FLAGS.httpPort) ?? port + HTTP_PORT_OFFSET) !== port + HTTP_PORT_OFFSET) {
     throw new UsageError(
@@ -101,6 +103,7 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
   return {
     id: placeAmong(peers, line.get(FLAGS.host), port),
     peers,
+    protocol,
     transport,
     httpPortOffset: HTTP_PORT_OFFSET,
     failures: failuresOf(line, drawSeed),
@@ -110,7 +113,7 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
 /**
  * The drill that is asked for, or null.
  *
- * @throws {UsageError} when only its details are given
+ * @throws {UsageError} when only its details are given, or the protocol has no roles
  */
 export function failuresOf(line: CommandLine, drawSeed: () => number): RoleFailureOptions | null {
   const roles = line.get(FLAGS.fail);
@@ -121,6 +124,9 @@ export function failuresOf(line: CommandLine, drawSeed: () => number): RoleFailu
       }
     }
     return null;
+  }
+  if (line.get(FLAGS.replication) === "2pc") {
+    throw new UsageError("--fail with --replication 2pc: roles are those of Paxos; leave one of the two out");
   }
   return {
     roles,

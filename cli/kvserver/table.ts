@@ -6,7 +6,7 @@
 import type { ServerAddress } from "../../src/client/connection.ts";
 import { type Role, ROLES } from "../../src/core/replication.ts";
 import type { DurationRange } from "../../src/server/cluster/role_failures.ts";
-import { COMMON_EXIT_CODES, UsageError } from "../exit_code.ts";
+import { COMMON_EXIT_CODES } from "../exit_code.ts";
 import {
   defaultedFlag,
   durationRange,
@@ -36,16 +36,8 @@ const ACCESS = "Access and limits";
 const LOGGING = "Logging and configuration";
 const REPLICATION = "Replication";
 
-/** The protocols there are, and the one that is to come. */
-type Protocol = "none" | "paxos";
 const PROTOCOLS = ["none", "2pc", "paxos"] as const;
 const TRANSPORTS = ["tcp", "http"] as const;
-
-function replication(value: string): Protocol {
-  const chosen = oneOf(PROTOCOLS)(value);
-  if (chosen === "2pc") throw new UsageError(`is ${NOT_YET}; "paxos" and "none" are`);
-  return chosen;
-}
 
 /** The flags of `kvserver` by name. */
 export const FLAGS: {
@@ -64,7 +56,7 @@ export const FLAGS: {
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
   readonly config: Flag<string | undefined>;
   readonly peers: Flag<readonly ServerAddress[] | undefined>;
-  readonly replication: Flag<Protocol | undefined>;
+  readonly replication: Flag<typeof PROTOCOLS[number] | undefined>;
   readonly transport: Flag<typeof TRANSPORTS[number] | undefined>;
   readonly fail: Flag<readonly Role[] | undefined>;
   readonly failEvery: Flag<DurationRange | undefined>;
@@ -193,9 +185,11 @@ export const FLAGS: {
     name: "replication",
     placeholder: "PROTOCOL",
     group: REPLICATION,
-    summary: "how writes are replicated: paxos, or none, which is one durable server",
-    parse: replication,
-    choices: ["none", "paxos"],
+    summary:
+      "how writes are replicated: paxos needs a majority, 2pc (two-phase commit) every replica; none is one durable " +
+      "server",
+    parse: oneOf(PROTOCOLS),
+    choices: PROTOCOLS,
     shownDefault: "paxos with --peers, else none",
   }),
   transport: valueFlag({
@@ -211,7 +205,7 @@ export const FLAGS: {
     name: "fail",
     placeholder: "ROLES",
     group: REPLICATION,
-    summary: "a drill: let these roles of the replica crash at random times: acceptor,proposer,learner",
+    summary: "a drill: let these roles of a Paxos replica crash at random times: acceptor,proposer,learner",
     parse: someOf(ROLES),
     shownDefault: "nothing crashes",
   }),
@@ -281,6 +275,10 @@ export const KVSERVER: Program = {
           "kvserver --port 32001 --peers 127.0.0.1:32000,127.0.0.1:32001,127.0.0.1:32002",
           "one replica of three; start the others likewise",
         ],
+        [
+          "kvserver --replication 2pc --peers 127.0.0.1:32000,127.0.0.1:32001",
+          "one replica of two that always agree; writes need both",
+        ],
         ["kvserver --memory --http-port 0", "for tests: nothing on disk, no HTTP"],
         ["redis-cli -p 32000 SET greeting hello", "any Redis client works"],
       ],
@@ -302,6 +300,7 @@ export const KVSERVER: Program = {
       examples: [
         ["kvserver cluster", "five replicas on the ports 32000 to 32004, HTTP on 33000 to 33004"],
         ["kvserver cluster --replicas 3 --port 32100 --data-dir data", "data in data/kvserver-32100 and so on"],
+        ["kvserver cluster --replication 2pc", "five that all have to agree: kill one, and writes say who is missing"],
         ["kvserver cluster --fail acceptor,proposer,learner --fail-every 1s..4s --fail-for 500ms..2s", "a drill"],
       ],
       notYet: null,

@@ -1,31 +1,29 @@
 /**
- * Takes operations, sends them over the link, sends them again when that is safe, and settles each exactly once:
- * with its result, with an error that says that nothing was changed, or with `OutcomeUnknown`.
+ * Takes operations, sends them over the link, and sends them again when that is safe.
  *
  * Invariants: a write keeps its session and sequence for as long as some copy of it may be under way, so it is
- * applied at most once; every operation has a deadline, so no caller waits for ever; operations are sent in the
- * order in which they were issued (what runs concurrently may still be applied in another).
+ * applied at most once; operations are sent in the order in which they were issued (what runs concurrently may still
+ * be applied in another).
  *
  * @module
  */
-import { KvError, OutcomeUnknown } from "../core/errors.ts";
+import { KvError } from "../core/errors.ts";
 import type { Operation } from "../core/kv/command.ts";
-import { encodeCommand, writeCommand } from "../core/kv/command_codec.ts";
+import { encodeCommand } from "../core/kv/command_codec.ts";
 import { checkCommand } from "../core/kv/limits.ts";
-import { STALE_READ, staleReadOf } from "../core/kv/stale_read.ts";
+import { staleReadOf } from "../core/kv/stale_read.ts";
 import type { ErrorResult, Result } from "../core/kv/result.ts";
-import { ByteWriter } from "../codec/byte_writer.ts";
 import type { Key } from "../codec/bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { Backoff } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
-import { Deadlines } from "./deadlines.ts";
 import { blamesServer, errorOfCode, isTransient } from "./errors.ts";
+import { Ledger } from "./ledger.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { Liveness } from "./liveness.ts";
 import { checkDuration, type ClientOptions, type ReadOptions, type Tuning, tuningOf } from "./options.ts";
-import { mutates, type PendingKind, PendingOperation, PendingQueue } from "./pending.ts";
+import { mutates, type PendingOperation, PendingQueue } from "./pending.ts";
 import { Session } from "./session.ts";
 import type { ClientStatus } from "./status.ts";
 import { judge } from "./verdict.ts";
@@ -34,9 +32,6 @@ import { Wire } from "./wire.ts";
 
 /** A key that nobody stores at, read to see whether a server answers. */
 const PROBE: Operation = { type: "get", key: "\0" as Key };
-
-/** Buffers that grew past this are not kept. */
-const LARGEST_KEPT_BUFFER = 1024 * 1024;
 
 /** The logic of one client. Synchronous: handlers run to completion, promises are made only at the face of it. */
 export class Dispatcher implements LinkOwner {
@@ -47,18 +42,13 @@ export class Dispatcher implements LinkOwner {
   #serverCount: number;
   #link: Link;
   #liveness: Liveness;
-  #deadlines: Deadlines;
   #queue = new PendingQueue();
   #wire: Wire;
-  /** Every operation that a caller waits for. */
-  #pending = new Set<PendingOperation>();
+  #ledger: Ledger;
   #session: Session;
-  #nextNumber = 1;
-  #writer = new ByteWriter();
   /** Spaces the changes of server that refusals ask for, which would otherwise chase each other. */
   #leaving: Backoff;
   #leaveAfter_ms = 0;
-  #idle: (() => void)[] = [];
   #closed = false;
 
   constructor(options: Omit<ClientOptions, "codec">) {
@@ -73,7 +63,7 @@ export class Dispatcher implements LinkOwner {
     this.#link = new Link({ ...this.tuning, clock, random, servers, connector: options.connector }, this);
     this.#leaving = new Backoff(random, { base_ms: backoffBase_ms, max_ms: backoffMax_ms, free: servers.length - 1 });
     this.#wire = new Wire(clock, random, this.tuning.resend_ms, backoffMax_ms);
-    this.#deadlines = new Deadlines(clock, (operation) => this.#expire(operation));
+    this.#ledger = new Ledger(clock, this.#wire, (operation) => this.#expire(operation));
     this.watches = new Watches(clock, random, this.tuning, {
       newId: () => this.#wire.newId(),
       connection: () => this.#link.connection,
@@ -95,7 +85,7 @@ export class Dispatcher implements LinkOwner {
     return {
       server: this.#link.server,
       connected: this.#link.connection !== null,
-      pending: this.#pending.size,
+      pending: this.#ledger.size,
       inFlight: this.#wire.size,
       watches: this.watches.size,
     };
@@ -111,10 +101,7 @@ export class Dispatcher implements LinkOwner {
 
   /** Resolves when no operation is under way. */
   idle(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#pending.size === 0) resolve();
-      else this.#idle.push(resolve);
-    });
+    return this.#ledger.idle();
   }
 
   /** Ends everything: what was not sent and what only reads is `CLOSED`, a write that was sent is unknown. */
@@ -122,7 +109,7 @@ export class Dispatcher implements LinkOwner {
     if (this.#closed) return;
     this.#closed = true;
     const connection = this.#link.connection;
-    for (const operation of [...this.#pending]) this.#giveUp(operation, "CLOSED", "the client was closed");
+    for (const operation of this.#ledger.list()) this.#giveUp(operation, "CLOSED", "the client was closed");
     if (connection !== null && this.#session.state === "open") {
       connection.request(this.#wire.newId(), encodeCommand({ type: "closeSession", session: this.#session.id }));
     }
@@ -131,7 +118,7 @@ export class Dispatcher implements LinkOwner {
     this.watches.close();
     this.#link.close();
     this.#liveness.stop();
-    this.#deadlines.close();
+    this.#ledger.close();
   }
 
   #accept(operation: Operation, options: ReadOptions, settle: PendingOperation["settle"]): void {
@@ -142,17 +129,17 @@ export class Dispatcher implements LinkOwner {
     }
     checkDuration("deadline_ms", deadline_ms);
     checkCommand(operation, this.tuning.limits);
-    if (this.#pending.size >= this.tuning.maxPending) {
+    if (this.#ledger.size >= this.tuning.maxPending) {
       throw new KvError(
         "UNAVAILABLE",
-        `${this.#pending.size} operations of this client are under way, which is the limit (maxPending); ` +
+        `${this.#ledger.size} operations of this client are under way, which is the limit (maxPending); ` +
           "wait for some of them before issuing more",
       );
     }
     const isStale = options.consistency === "stale";
     if (isStale) staleReadOf(operation);
-    const pending = this.#create(mutates(operation) ? "write" : "read", operation, deadline_ms, settle, isStale);
-    this.#pending.add(pending);
+    const kind = mutates(operation) ? "write" : "read";
+    const pending = this.#ledger.begin({ kind, command: operation, deadline_ms, isStale, settle });
     if (signal !== undefined) {
       const abort = () => this.#giveUp(pending, "ABORTED", "it was aborted", signal.reason);
       signal.addEventListener("abort", abort, { once: true });
@@ -160,32 +147,6 @@ export class Dispatcher implements LinkOwner {
     }
     this.#queue.push(pending);
     this.#drain();
-  }
-
-  #create(
-    kind: PendingKind,
-    command: Operation | { type: "openSession"; session: Key },
-    deadline_ms: number,
-    settle: PendingOperation["settle"],
-    isStale = false,
-  ): PendingOperation {
-    const writer = this.#writer;
-    if (writer.bytes.length > LARGEST_KEPT_BUFFER) this.#writer = new ByteWriter();
-    writer.reset();
-    if (isStale) writer.u8(STALE_READ);
-    writeCommand(writer, command);
-    const pending = new PendingOperation({
-      kind,
-      number: this.#nextNumber++,
-      body: writer.take(),
-      type: command.type,
-      key: "key" in command ? command.key : null,
-      deadline_ms,
-      since_ms: this.clock.monotonic(),
-      settle,
-    });
-    this.#deadlines.add(pending);
-    return pending;
   }
 
   /** Sends what may be sent. */
@@ -218,10 +179,15 @@ export class Dispatcher implements LinkOwner {
   #openSession(connection: Connection): void {
     const session = this.#session;
     session.state = "opening";
-    const command = { type: "openSession", session: session.id } as const;
-    const opening = this.#create("session", command, this.tuning.deadline_ms, (_error, result) => {
-      if (result?.type === "session") session.opened(result.incarnation);
-      else session.state = "new";
+    const opening = this.#ledger.begin({
+      kind: "session",
+      command: { type: "openSession", session: session.id },
+      deadline_ms: this.tuning.deadline_ms,
+      isStale: false,
+      settle: (_error, result) => {
+        if (result?.type === "session") session.opened(result.incarnation);
+        else session.state = "new";
+      },
     });
     this.#send(opening, connection);
   }
@@ -241,13 +207,13 @@ export class Dispatcher implements LinkOwner {
     const again: PendingOperation[] = [];
     for (const operation of this.#wire.landAll()) {
       operation.inDoubt = true;
-      if (operation.kind === "session") this.#settle(operation, error, null);
+      if (operation.kind === "session") this.#ledger.settle(operation, error, null);
       else again.push(operation);
     }
     this.#queue.restore(again);
     this.watches.onDown(error);
     if (error.code === "UNAUTHENTICATED") {
-      for (const operation of [...this.#pending]) this.#fail(operation, error);
+      for (const operation of this.#ledger.list()) this.#ledger.fail(operation, error);
     }
     for (const operation of this.#queue.list()) operation.lastError = error;
     if (this.watches.size > 0) this.#link.ensure();
@@ -270,7 +236,7 @@ export class Dispatcher implements LinkOwner {
     else {
       this.#link.praise();
       if (operation.kind === "write" || operation.backoff !== null) this.#leaving.reset();
-      this.#settle(operation, null, result);
+      this.#ledger.settle(operation, null, result);
     }
     this.#drain();
   }
@@ -332,19 +298,20 @@ export class Dispatcher implements LinkOwner {
         return;
       case "final":
       case "refused":
-        this.#fail(operation, error);
+        this.#ledger.fail(operation, error);
     }
   }
 
   /** The session could not be opened: the writes that wait for it share the refusal. */
   #refuseSession(opening: PendingOperation, error: KvError): void {
-    this.#settle(opening, error, null);
+    this.#ledger.settle(opening, error, null);
     for (const operation of this.#queue.list()) {
       if (operation.kind !== "write" || operation.session !== null) continue;
       operation.lastError = error;
       if (error.code === "STORAGE_FAILED") operation.storageFailures++;
-      if (!isTransient(error.code) || operation.storageFailures >= this.#serverCount) this.#fail(operation, error);
-      else {
+      if (!isTransient(error.code) || operation.storageFailures >= this.#serverCount) {
+        this.#ledger.fail(operation, error);
+      } else {
         this.#queue.remove(operation);
         this.#retryLater(operation);
       }
@@ -389,34 +356,7 @@ export class Dispatcher implements LinkOwner {
       this.#wire.land(operation);
     }
     const options = cause === null ? undefined : { cause };
-    this.#fail(operation, new KvError(code, `${operation.describe()}: ${why}`, options));
+    this.#ledger.fail(operation, new KvError(code, `${operation.describe()}: ${why}`, options));
     this.#drain();
-  }
-
-  /** Settles with `error`, or with what is true of a write of which some copy may have been applied. */
-  #fail(operation: PendingOperation, error: KvError): void {
-    if (operation.kind !== "write" || !operation.inDoubt || error.code === "OUTCOME_UNKNOWN") {
-      this.#settle(operation, error, null);
-      return;
-    }
-    const message = `${operation.describe()} was sent, and whether it took effect is not known: ${error.message}`;
-    const cause = error.code === "ABORTED" ? error.cause : error;
-    this.#settle(operation, new OutcomeUnknown(message, { cause }), null);
-  }
-
-  #settle(operation: PendingOperation, error: KvError | null, result: Result | null): void {
-    if (operation.settled) throw new Error("an operation was settled twice");
-    operation.settled = true;
-    operation.queue?.remove(operation);
-    if (operation.id !== 0) this.#wire.land(operation);
-    operation.timer?.cancel();
-    operation.unlisten?.();
-    operation.session?.finish(operation.sequence);
-    this.#deadlines.remove(operation);
-    this.#pending.delete(operation);
-    operation.settle(error, result);
-    if (this.#pending.size === 0 && this.#idle.length > 0) {
-      for (const resolve of this.#idle.splice(0)) resolve();
-    }
   }
 }

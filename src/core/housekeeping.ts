@@ -11,6 +11,8 @@ import type { StateMachine } from "./replication.ts";
 const LEAST_MS = 2;
 /** Timers of real clocks are no longer than this. */
 const MOST_MS = 2 ** 30;
+/** A timer that is this late waits for a wall clock that was set forward meanwhile. */
+const LATE_MS = 1000;
 
 /** Keeps house while it is on. */
 export class Housekeeping {
@@ -18,8 +20,8 @@ export class Housekeeping {
   readonly #machine: StateMachine;
   readonly #propose: (command: Uint8Array, done: () => void) => void;
   #timer: Timer | null = null;
-  /** What the timer waits for. */
-  #due = 0;
+  /** The wall time at which the timer should fire. */
+  #at = 0;
   #isOn = false;
   #isProposed = false;
 
@@ -44,17 +46,20 @@ export class Housekeeping {
       this.#timer = null;
       return;
     }
-    if (this.#timer !== null && this.#due === due) return;
+    const now = this.#clock.now();
+    const delay_ms = Math.min(Math.max(due - now, LEAST_MS), MOST_MS);
+    // One timer serves many batches: one that fires too early finds nothing due and looks again.
+    if (this.#timer !== null && this.#at <= now + delay_ms && now < this.#at + LATE_MS) return;
     this.#timer?.cancel();
-    this.#due = due;
-    const delay_ms = Math.max(due - this.#clock.now(), LEAST_MS);
-    this.#timer = this.#clock.after(Math.min(delay_ms, MOST_MS), () => this.#keep());
+    this.#at = now + delay_ms;
+    this.#timer = this.#clock.after(delay_ms, () => this.#keep());
   }
 
   #keep(): void {
     this.#timer = null;
-    // A wall clock that was set back, or a time further away than a timer reaches.
-    if (this.#clock.now() < this.#due) return this.schedule();
+    const due = this.#machine.nextDue?.() ?? null;
+    // What was due is gone, or the wall clock was set back, or the time is further away than a timer reaches.
+    if (due === null || this.#clock.now() < due) return this.schedule();
     const command = this.#machine.dueCommand?.();
     if (command === undefined) return;
     this.#isProposed = true;

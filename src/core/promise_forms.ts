@@ -15,11 +15,12 @@ export function submitTo(replication: Pick<Replication, "propose">, command: Uin
 
 /** {@link Replication.read} from {@link Replication.barrier}. */
 export function readFrom(
-  replication: Pick<Replication, "barrier">,
-  machine: Pick<StateMachine, "query">,
+  replication: Pick<Replication, "barrier" | "locksKeys">,
+  machine: Pick<StateMachine, "query" | "queryConflicts">,
   query: Uint8Array,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    replication.barrier((error) => error === null ? resolve(machine.query(query)) : reject(error));
+    const keys = replication.locksKeys === true ? machine.queryConflicts?.(query) ?? null : null;
+    replication.barrier((error) => error === null ? resolve(machine.query(query)) : reject(error), keys);
   });
 }

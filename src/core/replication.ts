@@ -61,6 +61,15 @@ export interface StateMachine {
    * prepared at the same time by a protocol that locks. A machine without this method has one lock for everything.
    */
   conflicts?(command: Uint8Array): readonly string[] | null;
+
+  /** The keys that a query reads, or null for all there are. Without this method a query reads everything. */
+  queryConflicts?(query: Uint8Array): readonly string[] | null;
+
+  /**
+   * Whether what is read of these keys depends on the times that came with commands on other keys, as that of keys that
+   * expire does. Without this method nothing does.
+   */
+  isTimed?(keys: readonly string[]): boolean;
 }
 
 /**
@@ -128,6 +137,40 @@ export interface InDoubtTransaction {
   readonly keys: readonly string[] | null;
 }
 
+/** A transaction that waits for locks before its replica votes for it. */
+export interface WaitingTransaction {
+  /** As in {@link InDoubtTransaction}. */
+  readonly transaction: string;
+  /** Who decides, counted from 0. */
+  readonly coordinator: ReplicaId;
+  /** How long this replica has known of it, in milliseconds. */
+  readonly age_ms: number;
+  /** The keys that it wants; null for all. */
+  readonly keys: readonly string[] | null;
+  /** The transactions that hold what it wants. */
+  readonly waitsFor: readonly string[];
+}
+
+/** Figures of one replica under two-phase commit. */
+export interface TwoPhaseStatus {
+  /** Which replica this is, counted from 0. */
+  readonly id: ReplicaId;
+  /** How many there are. */
+  readonly replicas: number;
+  /** Why it cannot serve writes at the moment, or null when it can. */
+  readonly unready: string | null;
+  /** Whether it votes: not before the others know its log, nor when they remember another. */
+  readonly mayVote: boolean;
+  /** The replicas that have not been heard of lately. */
+  readonly missing: readonly ReplicaId[];
+  /** How many transactions it coordinates that are not over. */
+  readonly coordinating: number;
+  /** The transactions whose outcome it waits for. */
+  readonly inDoubt: readonly InDoubtTransaction[];
+  /** The transactions that wait for locks. */
+  readonly waiting: readonly WaitingTransaction[];
+}
+
 /** Figures for status pages and metrics. */
 export interface ReplicationStatus {
   /** Which protocol replicates. */
@@ -148,8 +191,8 @@ export interface ReplicationStatus {
   readonly snapshotFailure: string | null;
   /** Figures of this replica among the others; null for a server without replicas. */
   readonly cluster: ClusterStatus | null;
-  /** Transactions whose outcome this replica waits for; absent where a protocol has no such thing. */
-  readonly inDoubt?: readonly InDoubtTransaction[];
+  /** Figures of this replica under two-phase commit; absent under every other protocol. */
+  readonly twoPhase?: TwoPhaseStatus;
 }
 
 /**
@@ -157,6 +200,13 @@ export interface ReplicationStatus {
  * answers many commands a turn; the promise forms are for people.
  */
 export interface Replication {
+  /**
+   * Whether {@link barrier} goes by the keys that it is given: then each read asks for a barrier of its own with its keys;
+   * else one does for all that is read in a turn.
+   * @default false
+   */
+  readonly locksKeys?: boolean;
+
   /** Recovers what is stored and begins to serve. Rejects with the reason when it cannot. */
   start(): Promise<void>;
 
@@ -169,9 +219,10 @@ export interface Replication {
 
   /**
    * Calls `done` once the machine reflects every write that was acknowledged anywhere before this call: what is
-   * then read from it in the same turn is linearizable. May call back before it returns.
+   * then read from it in the same turn is linearizable. May call back before it returns. `keys` are those that will be
+   * read, as in {@link StateMachine.conflicts}: a protocol that locks waits for nothing else; null or absent for all.
    */
-  barrier(done: (error: KvError | null) => void): void;
+  barrier(done: (error: KvError | null) => void, keys?: readonly string[] | null): void;
 
   /** {@link propose} as a promise. */
   submit(command: Uint8Array): Promise<Uint8Array>;

@@ -9,10 +9,11 @@
  *
  * @module
  */
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Log, LogError } from "../ports/log.ts";
 import { BatchBuilder, readBatch } from "./batch.ts";
 import { KvError, OutcomeUnknown } from "./errors.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import { readFrom, submitTo } from "./promise_forms.ts";
 import type { Completion, Replication, ReplicationState, ReplicationStatus, StateMachine } from "./replication.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions, Snapshotter } from "./snapshotter.ts";
@@ -45,8 +46,6 @@ const NOTHING = new Uint8Array(0);
 const REPLAY_BYTES = 4 * 1024 * 1024;
 /** How many emptied batches are kept to be used again. */
 const MAX_SPARE = 16;
-/** The least time between two housekeeping commands, so that many near expiries share one. */
-const HOUSEKEEPING_MS = 2;
 
 /** One durable server. */
 export class Standalone implements Replication {
@@ -54,6 +53,7 @@ export class Standalone implements Replication {
   #clock: Clock;
   #machine: StateMachine;
   #snapshotter: Snapshotter;
+  #housekeeping: Housekeeping;
   #maxBatch_bytes: number;
   #maxPending_bytes: number;
 
@@ -74,8 +74,6 @@ export class Standalone implements Replication {
   #flushScheduled = false;
   #draining = false;
 
-  #housekeeping: Timer | null = null;
-  #housekeepingProposed = false;
   #failureListener: ((error: KvError) => void) | null = null;
   #closing: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
 
@@ -92,6 +90,7 @@ export class Standalone implements Replication {
       snapshotSlice_bytes: options.snapshotSlice_bytes ?? DEFAULT_SNAPSHOT_OPTIONS.snapshotSlice_bytes,
     };
     this.#snapshotter = new Snapshotter(log, clock, stateMachine, sizes, (position) => log.truncate(position));
+    this.#housekeeping = new Housekeeping(clock, stateMachine, (command, done) => this.propose(command, done));
   }
 
   /** Restores the stored snapshot, replays the log after it, and begins to serve. */
@@ -104,7 +103,7 @@ export class Standalone implements Replication {
         onFailure: (error) => this.#onLogFailure(error),
       });
       this.#state = "serving";
-      this.#scheduleHousekeeping();
+      this.#housekeeping.turn(true);
       resolve();
     });
   }
@@ -200,7 +199,7 @@ export class Standalone implements Replication {
         return;
       }
       this.#closing = [{ resolve, reject }];
-      this.#housekeeping?.cancel();
+      this.#housekeeping.turn(false);
       this.#snapshotter.close();
       if (this.#pending === 0 || this.#state !== "serving") this.#finishClosing();
     });
@@ -265,7 +264,7 @@ export class Standalone implements Replication {
     this.#draining = false;
     if (this.#open.length > 0) this.#scheduleFlush();
     else if (this.#closing !== null && this.#logged.length === 0) this.#finishClosing();
-    this.#scheduleHousekeeping();
+    this.#housekeeping.schedule();
     if (thrown !== null) throw (thrown as { readonly error: unknown }).error;
   }
 
@@ -286,7 +285,7 @@ export class Standalone implements Replication {
     if (this.#state === "failed" || this.#state === "closed") return;
     this.#state = "failed";
     this.#reason = reason;
-    this.#housekeeping?.cancel();
+    this.#housekeeping.turn(false);
     this.#snapshotter.close();
     const logged = this.#logged;
     const open = this.#open;
@@ -311,28 +310,6 @@ export class Standalone implements Replication {
         if (error === null || this.#state === "failed") resolve();
         else reject(error);
       }
-    });
-  }
-
-  #scheduleHousekeeping(): void {
-    this.#housekeeping?.cancel();
-    this.#housekeeping = null;
-    if (this.#state !== "serving" || this.#closing !== null || this.#housekeepingProposed) return;
-    const due = this.#machine.nextDue?.() ?? null;
-    if (due === null) return;
-    const delay_ms = Math.max(due - this.#clock.now(), HOUSEKEEPING_MS);
-    this.#housekeeping = this.#clock.after(Math.min(delay_ms, 2 ** 30), () => this.#keepHouse(due));
-  }
-
-  #keepHouse(due: number): void {
-    this.#housekeeping = null;
-    if (this.#clock.now() < due) return this.#scheduleHousekeeping();
-    const command = this.#machine.dueCommand?.();
-    if (command === undefined) return;
-    this.#housekeepingProposed = true;
-    this.propose(command, () => {
-      this.#housekeepingProposed = false;
-      this.#scheduleHousekeeping();
     });
   }
 }

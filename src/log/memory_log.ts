@@ -18,7 +18,7 @@ import {
   type SnapshotWriter,
 } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import { checkReadPosition, checkSnapshotPosition, checkTruncatePosition } from "./preconditions.ts";
+import { checkListener, checkReadPosition, checkSnapshot, checkTruncatePosition } from "./preconditions.ts";
 
 /** Truncated records are forgotten one by one and their slots are taken out of the array in runs of this many. */
 const COMPACTION = 1_024;
@@ -92,7 +92,7 @@ export class MemoryLog implements Log {
 
   /** See {@link Log.listen}. */
   listen(listener: LogListener): void {
-    if (this.#listener !== null) throw new RangeError("the log has a listener already");
+    checkListener(this.#listener);
     this.#listener = listener;
   }
 
@@ -150,8 +150,7 @@ export class MemoryLog implements Log {
   /** See {@link Log.writeSnapshot}. `commit` calls back in a later turn. */
   writeSnapshot(position: number): SnapshotWriter {
     if (this.#closed) throw new LogError("closed", "the log was closed and takes no snapshot");
-    if (this.#writing) throw new RangeError("a snapshot is being written already");
-    checkSnapshotPosition(position, this.#snapshot?.position ?? 0, this.#durable);
+    checkSnapshot(this.#writing, position, this.#snapshot?.position ?? 0, this.#durable);
     this.#writing = true;
     const slices: Uint8Array[] = [];
     let size = 0;

@@ -3,12 +3,17 @@
  *
  * @module
  */
-import { LogError } from "../ports/log.ts";
+import { LogError, type LogListener } from "../ports/log.ts";
 
 function checkPosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) {
     throw new RangeError(`a log position is a whole number from 0 to 2^53 - 1, not ${position}`);
   }
+}
+
+/** Throws `RangeError` when the log has an owner already, who would hear no more. */
+export function checkListener(present: LogListener | null): void {
+  if (present !== null) throw new RangeError("the log has a listener already");
 }
 
 /** Throws {@link LogError} `truncated` when `position` is no longer stored, given the first position that is. */
@@ -29,10 +34,12 @@ export function checkTruncatePosition(position: number, last: number): void {
 }
 
 /**
- * Throws `RangeError` unless a snapshot at `position` stands for at least what the stored one does (an older
- * one over a newer state would lose records) and for nothing that a crash could still take back.
+ * Throws `RangeError` while another snapshot is being written, and unless one at `position` stands for at least what
+ * the stored one does (an older one over a newer state would lose records) and for nothing that a crash could still
+ * take back.
  */
-export function checkSnapshotPosition(position: number, stored: number, durable: number): void {
+export function checkSnapshot(isWriting: boolean, position: number, stored: number, durable: number): void {
+  if (isWriting) throw new RangeError("a snapshot is being written already");
   checkPosition(position);
   if (position < 1 || position < stored || position > durable) {
     throw new RangeError(

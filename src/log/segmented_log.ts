@@ -25,7 +25,7 @@ import type { DurableLog, DurableLogConfig } from "./durable_log.ts";
 import { encodeMark, FRAME_HEADER_BYTES, KIND_CLOSE, KIND_SEAL, MAX_RECORD_BYTES } from "./frame.ts";
 import type { OpenedDirectory, ResolvedOptions } from "./open_directory.ts";
 import { PendingFrames } from "./pending_frames.ts";
-import { checkReadPosition, checkSnapshotPosition, checkTruncatePosition } from "./preconditions.ts";
+import { checkListener, checkReadPosition, checkSnapshot, checkTruncatePosition } from "./preconditions.ts";
 import { RecordReader } from "./record_reader.ts";
 import type { TornTail } from "./recovery.ts";
 import { Segment } from "./segment.ts";
@@ -99,7 +99,7 @@ export class SegmentedLog implements DurableLog {
   }
 
   listen(listener: LogListener): void {
-    if (this.#listener !== null) throw new RangeError("the log has a listener already");
+    checkListener(this.#listener);
     this.#listener = listener;
   }
 
@@ -260,8 +260,7 @@ export class SegmentedLog implements DurableLog {
 
   writeSnapshot(position: number): SnapshotWriter {
     this.#checkOpen();
-    if (this.#writer !== null) throw new RangeError("a snapshot is being written already");
-    checkSnapshotPosition(position, this.#snapshot?.position ?? 0, this.#durable);
+    checkSnapshot(this.#writer !== null, position, this.#snapshot?.position ?? 0, this.#durable);
     const writer = new SnapshotFileWriter(this.#disk, this.identity, position, (size, tell) => {
       this.#writer = null;
       if (size !== null) this.#adopt(position);

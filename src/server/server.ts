@@ -9,7 +9,6 @@
  */
 import process from "node:process";
 import { getLogger, type Logger } from "@logtape/logtape";
-import { openNodeDisk } from "../adapters/node_disk.ts";
 import { type HttpServer, serveHttp } from "../adapters/http_serve.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import { systemRandom } from "../adapters/system_random.ts";
@@ -26,13 +25,15 @@ import type { Log } from "../ports/log.ts";
 import { VERSION } from "../version.ts";
 import { checkDataKind } from "./cluster/data_kind.ts";
 import { claimPlace } from "./cluster/place_file.ts";
-import { type ClusterOptions, createReplica, placeOf, type Replica } from "./cluster/replica.ts";
+import { type ClusterOptions, placeOf, protocolOf } from "./cluster/options.ts";
+import { createReplica, type Replica } from "./cluster/replica.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
+import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
 import { commandTable } from "./resp/command_table.ts";
 import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
 import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
-import type { Figures, MemoryFigures } from "./status_page.ts";
+import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
 import { startUdpServer, type UdpServer } from "./udp/udp_server.ts";
 
@@ -76,8 +77,9 @@ export interface RunningServer extends AsyncDisposable {
     readonly http: ListeningAddress | null;
   };
   /**
-   * Resolves when the server takes requests: at once for one without replicas, and for a replica once it knows enough
-   * of the others and one of them leads. Rejects when the server is closed before.
+   * Resolves when the server takes requests: at once for one without replicas; for a replica under Multi-Paxos once it
+   * knows enough of the others and one of them leads, under two-phase commit once it has heard of all the others.
+   * Rejects when the server is closed before.
    */
   ready(): Promise<void>;
   /** Calls back once if the server can no longer serve, such as when its disk fails. */
@@ -106,7 +108,12 @@ const CLOSE_DEADLINE_MS = 5000;
  * console.log(`listening on ${server.addresses.tcp.port}`);
  * ```
  */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return startServerOn(SYSTEM_PARTS, options);
+}
+
+/** {@link startServer} on other parts than the system's. */
+export async function startServerOn(parts: ServerParts, options: ServerOptions): Promise<RunningServer> {
   const stops: Stop[] = [];
   const stopAll = async (): Promise<void> => {
     const latestFirst = stops.splice(0).reverse();
@@ -114,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     else for (const stop of latestFirst) await stop();
   };
   try {
-    return await start(options, stops, stopAll);
+    return await start(options, parts, stops, stopAll);
   } catch (error) {
     await stopAll();
     throw error;
@@ -130,11 +137,16 @@ interface Base {
   readonly replica: Replica | null;
 }
 
-async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Promise<RunningServer> {
+async function start(
+  options: ServerOptions,
+  parts: ServerParts,
+  stops: Stop[],
+  stopAll: Stop,
+): Promise<RunningServer> {
   const { host = "127.0.0.1" } = options;
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
-  const base = createBase(options, logger);
+  const base = createBase(options, parts, logger);
   const { replication, replica } = base;
   stops.push(() => replica?.close() ?? replication.close());
   await (replica?.start() ?? replication.start());
@@ -183,7 +195,7 @@ async function start(options: ServerOptions, stops: Stop[], stopAll: Stop): Prom
   };
 }
 
-function createBase(options: ServerOptions, logger: Logger): Base {
+function createBase(options: ServerOptions, parts: ServerParts, logger: Logger): Base {
   const { cluster, password = null } = options;
   if (cluster?.transport === "http" && options.httpPort === 0) {
     throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
@@ -192,12 +204,13 @@ function createBase(options: ServerOptions, logger: Logger): Base {
     limits: consistentLimits(options.limits ?? {}),
     hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
   });
-  const { log, disk } = openLog(options.dataDir, logger);
+  const { log, disk } = openLog(options.dataDir, parts, logger);
   try {
-    checkDataKind(log, cluster === undefined ? "none" : "paxos");
+    checkDataKind(log, cluster === undefined ? "none" : protocolOf(cluster));
     if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
     if (cluster === undefined) {
-      const replication = new Standalone({ ...options, log, clock: systemClock, stateMachine: store });
+      const stateMachine = parts.aroundMachine(store);
+      const replication = new Standalone({ ...options, log, clock: parts.clock, stateMachine });
       return { store, log, replication, replica: null };
     }
     if (options.dataDir === null && cluster.peers.length > 1) {
@@ -206,7 +219,7 @@ function createBase(options: ServerOptions, logger: Logger): Base {
           "that has forgotten what it promised must not vote",
       );
     }
-    const replica = createReplica({ ...options, cluster, log, store, password, logger });
+    const replica = createReplica({ ...options, cluster, log, store, password, logger, parts });
     return { store, log, replication: replica.replication, replica };
   } catch (error) {
     // Nothing was appended: there is nothing to wait for.
@@ -257,8 +270,9 @@ const READY_POLL_MS = 20;
 function untilReady(replication: Replication): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
-      const { state, reason, cluster } = replication.status();
-      if (state === "serving" && (cluster === null || cluster.unready === null)) resolve();
+      const status = replication.status();
+      const { state, reason } = status;
+      if (state === "serving" && unreadyOf(status) === null) resolve();
       else if (state === "failed" || state === "closed") {
         reject(new KvError("CLOSED", `the server is ${state}${reason === null ? "" : `: ${reason}`}`));
       } else systemClock.after(READY_POLL_MS, look);
@@ -274,10 +288,14 @@ function consistentLimits(given: Partial<Limits>): Limits {
   return { ...limits, maxCommandBytes };
 }
 
-function openLog(dataDir: string | null, logger: Logger): { readonly log: Log; readonly disk: Disk | null } {
-  if (dataDir === null) return { log: new MemoryLog({ clock: systemClock, random: systemRandom }), disk: null };
-  const disk = openNodeDisk(dataDir);
-  const log = openDurableLog({ disk, clock: systemClock, random: systemRandom });
+function openLog(
+  dataDir: string | null,
+  { openDisk, clock, aroundLog }: ServerParts,
+  logger: Logger,
+): { readonly log: Log; readonly disk: Disk | null } {
+  if (dataDir === null) return { log: aroundLog(new MemoryLog({ clock, random: systemRandom })), disk: null };
+  const disk = openDisk(dataDir);
+  const log = openDurableLog({ disk, clock, random: systemRandom });
   if (log.recovered !== null) {
     logger.warning(
       "cut off a torn tail of {tornBytes} bytes at offset {offset} of {file}: a write that was never acknowledged",
@@ -286,7 +304,7 @@ function openLog(dataDir: string | null, logger: Logger): { readonly log: Log; r
       },
     );
   }
-  return { log, disk };
+  return { log: aroundLog(log), disk };
 }
 
 async function startHttp(

@@ -6,8 +6,10 @@
  */
 import { ByteWriter } from "../codec/byte_writer.ts";
 import { KvError } from "../core/errors.ts";
+import type { Key } from "../codec/bytes.ts";
 import { type Command, isRead, type ReadOperation } from "../core/kv/command.ts";
 import { writeCommand, writePlainPut } from "../core/kv/command_codec.ts";
+import { conflictsOf } from "../core/kv/conflicts.ts";
 import type { KVStore } from "../core/kv/kv_store.ts";
 import { checkCommand } from "../core/kv/limits.ts";
 import { decodeResult } from "../core/kv/result_codec.ts";
@@ -25,10 +27,12 @@ export class Service {
   /** For what a front door may read in the turn in which a barrier called back. */
   readonly store: KVStore;
   readonly replication: Replication;
+  readonly #locksKeys: boolean;
   #writer = new ByteWriter(4096);
 
   constructor(replication: Replication, store: KVStore) {
     this.replication = replication;
+    this.#locksKeys = replication.locksKeys === true;
     this.store = store;
   }
 
@@ -43,7 +47,12 @@ export class Service {
     this.replication.barrier((error) => {
       if (error !== null) done(error, null);
       else done(null, this.store.read(operation));
-    });
+    }, this.keysOf(operation));
+  }
+
+  /** What a read says of its keys to a barrier: null for all, and where the protocol does not ask. */
+  keysOf(operation: ReadOperation): readonly Key[] | null {
+    return this.#locksKeys ? conflictsOf(operation) : null;
   }
 
   /**

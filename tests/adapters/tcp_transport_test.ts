@@ -1,6 +1,6 @@
 /** The transport over TCP against peers that do not keep to the protocol, or to the time. */
 import type { Socket } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   encodeFrame,
   FRAME_HEADER_BYTES,
@@ -12,57 +12,34 @@ import {
   TYPE_REFUSAL,
   TYPE_WELCOME,
 } from "../../src/adapters/peers/frame.ts";
-import { decodeHello, decodeRefusal, encodeRefusal } from "../../src/adapters/peers/hello.ts";
+import { decodeHello, encodeRefusal } from "../../src/adapters/peers/hello.ts";
 import { concatBytes } from "../../src/codec/bytes.ts";
+import { loneReplicas, messageFrame as message } from "../contract/transport/lone_replica.ts";
 import { callRaw, helloOf, opening, type RawPeer, type Seen, watchFrames } from "../contract/transport/raw_peer.ts";
 import {
   freePort,
   listenTcp,
-  openDoor,
   type Overrides,
   socketCluster,
   type SocketNode,
-  startNode,
 } from "../contract/transport/socket_cluster.ts";
 import { allConnected, numbered, numbersOf, pattern, same, upTo } from "../contract/transport/transport_contract.ts";
 import { until } from "../support/resp_client.ts";
 
-const ends: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** Replica 1 of a cluster whose replica 0 is played by the test. */
-async function replica(overrides: Overrides = {}): Promise<{ node: SocketNode; port: number }> {
-  const door = await openDoor("tcp");
-  const { port } = door;
-  const peers = [{ host: "127.0.0.1", port: await freePort() }, { host: "127.0.0.1", port }];
-  const node = await startNode("tcp", { id: 1, peers, cluster: "c", ...overrides }, door);
-  ends.push(() => node.stop());
-  return { node, port };
-}
+const { called: replica, calling, atEnd } = loneReplicas("tcp");
 
 async function call(port: number, ...bytes: readonly Uint8Array[]): Promise<RawPeer> {
   const peer = await callRaw(port, concatBytes(bytes));
-  ends.push(() => peer.socket.destroy());
+  atEnd(() => peer.socket.destroy());
   return peer;
 }
 
 /** A replica 0 that calls a peer played by the test, which gets every socket. */
-async function caller(
-  onSocket: (socket: Socket, seen: Seen[]) => void,
-  overrides: Overrides = {},
-): Promise<SocketNode> {
+async function caller(onSocket: (socket: Socket, seen: Seen[]) => void, overrides?: Overrides): Promise<SocketNode> {
   const server = await listenTcp(0, (socket) => onSocket(socket, watchFrames(socket, true)));
-  ends.push(() => server.close());
-  const door = await openDoor("tcp");
-  const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: server.port }];
-  const node = await startNode("tcp", { id: 0, peers, cluster: "c", ...overrides }, door);
-  ends.push(() => node.stop());
-  return node;
+  atEnd(() => server.close());
+  return await calling(server.port, overrides);
 }
-
-const message = (number: number, length = 8): Uint8Array => encodeFrame(TYPE_MESSAGE, numbered(number, length));
 
 /** A message of which one bit was turned over on the way. */
 function damaged(bit: number): Uint8Array {
@@ -116,22 +93,6 @@ describe("a replica that is called over TCP", () => {
   });
 
   test.each([
-    ["another version", opening(helloOf("c"), 2), "OTHER_VERSION", /speaks version 1 .* the caller version 2/],
-    ["its own number", opening(helloOf("c", { from: 1 })), "DUPLICATE_ID", /you say that you are .* and so am I/],
-    ["no number of a replica", opening(helloOf("c", { from: 2 })), "UNKNOWN_REPLICA", /there are 2 replicas/],
-  ])("tells a caller with %s why it is not heard", async (_, bytes, code, text) => {
-    const { node, port } = await replica();
-    const peer = await call(port, bytes, message(1));
-    await until(() => peer.isClosed(), "the connection was closed");
-    expect(peer.seen).toHaveLength(1);
-    expect(peer.seen[0]!.type).toBe(TYPE_REFUSAL);
-    const refusal = decodeRefusal(peer.seen[0]!.body);
-    expect(refusal.code).toBe(code);
-    expect(refusal.message).toMatch(text);
-    expect(node.arrivals).toEqual([]);
-  });
-
-  test.each([
     ["frames before a hello", concatBytes([PEER_MAGIC, message(1)]), "a frame of type 4 before the hello"],
     ["a wrong first word", new Uint8Array([PEER_MAGIC[0]!, 1, 2, 3]), "bytes that no replica begins with"],
     ["a hello that is none", concatBytes([PEER_MAGIC, encodeFrame(TYPE_HELLO, pattern(30, 1))]), ""],
@@ -170,7 +131,7 @@ describe("a replica that is called over TCP", () => {
 
   test("is not hurt by 1,000 connections of garbage", async () => {
     const cluster = await socketCluster("tcp", 2);
-    ends.push(() => cluster.end());
+    atEnd(() => cluster.end());
     await allConnected(cluster);
     const { port } = cluster.peers[1]!;
     for (let round = 0; round < 10; round++) {
@@ -270,22 +231,11 @@ describe("a replica that calls over TCP", () => {
     expect(node.hints.slice(0, 3)).toEqual(["+1", "-1", "+1"]);
   });
 
-  test("gives up a call that is not answered, and one that cannot be made", async () => {
-    const silent = await caller(() => {}, { connectTimeout_ms: 30 });
-    await until(() => silent.said.some((line) => line.includes("no answer within 30 ms")), "it gave up");
-    const door = await openDoor("tcp");
-    const peers = [{ host: "127.0.0.1", port: door.port }, { host: "127.0.0.1", port: await freePort() }];
-    const alone = await startNode("tcp", { id: 0, peers, cluster: "c" }, door);
-    ends.push(() => alone.stop());
+  test("says once why a call cannot be made", async () => {
+    const alone = await calling(await freePort());
     await until(() => alone.said.some((line) => line.includes("ECONNREFUSED")), "it said why");
     expect(alone.said).toHaveLength(1);
     expect(alone.transport.status()[0]).toMatchObject({ isConnected: false, refusal: null });
-  });
-
-  test("says that what answers is no replica", async () => {
-    const node = await caller((socket) => void socket.write("-ERR unknown command\r\n"));
-    await until(() => node.transport.status()[0]!.refusal !== null, "it noticed");
-    expect(node.transport.status()[0]!.refusal).toContain("what answers there is no replica");
   });
 
   test("tells of a refusal by a newer version, whatever that means by it", async () => {

@@ -31,7 +31,9 @@ function printedBy(code: string): string {
 
 const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)]
   .filter((name) => name.endsWith(".md"));
-const examples = [...documents, "mod.ts", "src/sim/sim.ts"].flatMap(examplesOf);
+const examples = [...documents, "mod.ts", "src/sim/sim.ts", "src/core/two_phase_commit/two_phase_commit.ts"].flatMap(
+  examplesOf,
+);
 const runnable = examples.filter(({ code }) => !code.includes('"@x/kvpaxos"'));
 
 describe("the examples", () => {

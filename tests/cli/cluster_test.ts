@@ -102,6 +102,14 @@ describe("kvserver cluster", () => {
     expect(await code).toBe(0);
   });
 
+  it("starts replicas under two-phase commit when that is asked for", async () => {
+    const { terminal, code, started } = run(["--replication", "2pc"]);
+    await until(() => started.length === 3);
+    for (const replica of started) expect(replica.args).toContain("--replication=2pc");
+    terminal.signal("SIGTERM");
+    expect(await code).toBe(0);
+  });
+
   it("shows whose line each is, and says when all are ready", async () => {
     const text = run([]);
     await until(() => text.started.length === 3);
@@ -180,6 +188,7 @@ describe("kvserver cluster", () => {
       [["--http-port", "9"], "leave it out, or give 0"],
       [["--http-port", "0", "--transport", "http"], "needs HTTP"],
       [["--fail-seed", "1"], "about --fail ROLES"],
+      [["--replication", "2pc", "--fail", "acceptor"], "roles are those of Paxos"],
     ] as const
   ) {
     it(`refuses ${args.join(" ")}`, async () => {

@@ -116,6 +116,10 @@ export class FakeTerminal implements Terminal {
     this.files.set(path, text);
   }
 
+  appendFile(path: string, text: string): void {
+    this.files.set(path, (this.files.get(path) ?? "") + text);
+  }
+
   onSignal(signal: Signal, handler: () => void): () => void {
     const handlers = this.#handlers.get(signal) ?? new Set();
     this.#handlers.set(signal, handlers.add(handler));

@@ -125,6 +125,12 @@ describe("the settings of a replica", () => {
     expect(await settingsOf([...peers, "--replication", "paxos"])).toMatchObject({ cluster: { id: 0 } });
   });
 
+  it("have the protocol that was asked for, and Multi-Paxos otherwise", async () => {
+    expect(await settingsOf(peers)).toMatchObject({ cluster: { protocol: "paxos" } });
+    const second = await settingsOf([...peers, "--port", "32001", "--replication", "2pc", "--transport", "http"]);
+    expect(second).toMatchObject({ cluster: { id: 1, protocol: "2pc", transport: "http", failures: null } });
+  });
+
   it("have the drill that was asked for, and defaults for the rest", async () => {
     const fail = [...peers, "--fail", "acceptor,learner"];
     expect(await settingsOf(fail)).toMatchObject({
@@ -143,7 +149,9 @@ describe("the settings of a replica", () => {
     [["--peers", "127.0.0.1:32000,127.0.0.1:32000"], /has 127\.0\.0\.1:32000 twice/],
     [["--peers", "127.0.0.1:32000,nonsense"], /has "nonsense", which is not HOST:PORT/],
     [[...peers, "--replication", "none"], /has no replicas/],
-    [["--replication", "paxos"], /give --peers/],
+    [["--replication", "paxos"], /--replication paxos needs the list of the replicas; give --peers/],
+    [["--replication", "2pc"], /--replication 2pc needs the list of the replicas; give --peers/],
+    [[...peers, "--replication", "3pc"], /"3pc".*none.*2pc.*paxos/],
     [["--transport", "http"], /give --peers/],
     [["--fail", "acceptor"], /give --peers/],
     [[...peers, "--fail", "acceptors"], /none of acceptor, proposer, learner/],
@@ -155,7 +163,8 @@ describe("the settings of a replica", () => {
       /at port \+ 1000, which is 33000 here; leave out --http-port 9000/,
     ],
     [[...peers, "--transport", "http", "--http-port", "0"], /leave out --http-port 0/],
-    [[...peers, "--replication", "2pc"], /not there yet/],
+    [[...peers, "--replication", "2pc", "--fail", "acceptor"], /roles are those of Paxos/],
+    [[...peers, "--replication", "2pc", "--fail-seed", "1"], /about --fail ROLES/],
   ];
   for (const [args, says] of refused) {
     it(`are refused: ${args.join(" ")}`, async () => {

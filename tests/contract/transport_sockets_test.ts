@@ -3,6 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/adapters/system_clock.ts";
 import type { PeerStatus } from "../../src/ports/transport.ts";
 import { until } from "../support/resp_client.ts";
+import { loneReplicas, refusalOf, stranger } from "./transport/lone_replica.ts";
+import { helloOf } from "./transport/raw_peer.ts";
 import {
   type Kind,
   openDoor,
@@ -177,6 +179,38 @@ describe.each(["tcp", "http"] as const)("a transport over %s", (kind) => {
     later.transport.send(1, numbered(5));
     await until(() => b!.arrivals.length > 0, "its frame came");
     expect(numbersOf(b!.arrivals)).toEqual([5]);
+  });
+
+  const { called, calling, atEnd } = loneReplicas(kind);
+
+  test.each([
+    ["another version", helloOf("c"), 2, "OTHER_VERSION", /speaks version 1 .* the caller version 2/],
+    ["another cluster", helloOf("d"), 1, "OTHER_CLUSTER", /one of the replicas c, the caller one of d/],
+    ["another addressee", helloOf("c", { to: 0 }), 1, "WRONG_ADDRESSEE", /you reached replica .*, not replica/],
+    ["its own number", helloOf("c", { from: 1 }), 1, "DUPLICATE_ID", /you say that you are .* and so am I/],
+    ["no number of a replica", helloOf("c", { from: 2 }), 1, "UNKNOWN_REPLICA", /there are 2 replicas/],
+  ])("tells a caller with %s why it is not heard", async (_, hello, version, code, text) => {
+    const { node, port } = await called();
+    expect(await refusalOf(kind, port, hello, version)).toEqual([code, expect.stringMatching(text)]);
+    expect(node.arrivals).toEqual([]);
+  });
+
+  test("gives up a call that is not answered", async () => {
+    const peer = await stranger(kind, true);
+    atEnd(() => peer.close());
+    const node = await calling(peer.port, { connectTimeout_ms: 30 });
+    await until(() => node.said.some((line) => line.includes("no answer within 30 ms")), "it gave up");
+    expect(statusOf(node, 1).isConnected).toBe(false);
+  });
+
+  test("says that what answers is no replica", async () => {
+    const peer = await stranger(kind, false);
+    atEnd(() => peer.close());
+    const node = await calling(peer.port);
+    await refused(node, 1);
+    expect(statusOf(node, 1).refusal).toContain(
+      kind === "tcp" ? "what answers there is no replica" : "no replica over HTTP: it answered with status 404",
+    );
   });
 
   test("refuses options that cannot be meant", async () => {

@@ -1,4 +1,7 @@
-/** Every protocol against every replica, leader or not, with the replicas connected over TCP and over HTTP. */
+/**
+ * Every protocol of clients against every replica, leader or not, with the replicas connected over TCP and over HTTP, under
+ * Multi-Paxos and under two-phase commit.
+ */
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -10,7 +13,9 @@ const TRANSPORTS = ["tcp", "http"] as const;
 const PROTOCOLS = ["TCP", "UDP", "HTTP", "RPC"] as const;
 const hasBenchmark = spawnSync("redis-benchmark", ["--version"]).status === 0;
 
-const flagsOf = (transport: string) => ({ flags: [`--transport=${transport}`] });
+const flagsOf = (transport: string, replication = "paxos") => ({
+  flags: [`--transport=${transport}`, `--replication=${replication}`],
+});
 
 /** A leader and a follower. */
 async function twoOf(cluster: Cluster): Promise<readonly (readonly [role: string, id: number])[]> {
@@ -19,8 +24,8 @@ async function twoOf(cluster: Cluster): Promise<readonly (readonly [role: string
 }
 
 describe.each(TRANSPORTS)("replicas over %s", (transport) => {
-  test("pass kvclient's demo with every protocol through each of them", async () => {
-    const cluster = await startCluster(flagsOf(transport));
+  test.each(["paxos", "2pc"])("pass kvclient's demo under %s with every protocol through each", async (replication) => {
+    const cluster = await startCluster(flagsOf(transport, replication));
     for (const id of cluster.ids) {
       const args = ["demo", "--server-ip", "127.0.0.1", "--port", String(cluster.ports[id]), "--protocol"];
       const outputs = await Promise.all(PROTOCOLS.map((protocol) =>

@@ -32,13 +32,14 @@ export class Bench {
   /** Opens the log on the disk, as a process that starts would. */
   open(disk: MemoryDisk = this.disk): DurableLog {
     this.disk = disk;
-    this.reported = [];
-    this.failures = [];
+    // Lists of its own for each life: what an earlier one still says in a later turn is not of this one.
+    const reported: number[] = this.reported = [];
+    const failures: LogError[] = this.failures = [];
     const { clock, options } = this;
     this.log = openDurableLog({ disk, clock, random: new SeededRandom(7), options });
     this.log.listen({
-      onDurable: (position) => this.reported.push(position),
-      onFailure: (error) => this.failures.push(error),
+      onDurable: (position) => reported.push(position),
+      onFailure: (error) => failures.push(error),
     });
     return this.log;
   }

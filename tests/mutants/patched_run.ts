@@ -13,6 +13,7 @@ import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
 import type { RunOptions, RunReport } from "../../src/sim/sim.ts";
 import type { HostFactory } from "../../src/sim/world/host.ts";
+import type { StagedProtocol } from "../sim/scenarios/host.ts";
 import type { ScriptOptions, ScriptResult } from "../../src/sim/world/script.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -20,7 +21,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const ENTRY = `
   export { runSeed } from "./src/sim/run/run_seed.ts";
   export { runScript } from "./src/sim/world/script.ts";
-  export { paxosHost } from "./tests/sim/scenarios/host.ts";
+  export { stagedHost } from "./tests/sim/scenarios/host.ts";
 `;
 
 /** A small change of one file. */
@@ -38,7 +39,7 @@ export interface PatchedSimulator {
   readonly runSeed: (options: RunOptions) => Promise<RunReport>;
   readonly runScript: (script: string, options: ScriptOptions) => Promise<ScriptResult>;
   /** The servers of scenarios. */
-  readonly paxosHost: HostFactory;
+  readonly stagedHost: (protocol: StagedProtocol) => HostFactory;
 }
 
 /**

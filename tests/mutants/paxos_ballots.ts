@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PaxosMutant } from "./paxos_mutants.ts";
+import type { PatchedMutant } from "./patched_harness.ts";
 import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
 
 const ACCEPTOR = "src/core/paxos/acceptor.ts";
@@ -13,7 +13,7 @@ const LEARNER = "src/core/paxos/learner.ts";
 const ROLE_SET = "src/core/paxos/role_set.ts";
 
 /** Pitfalls 1 to 10. */
-export const BALLOT_MUTANTS: readonly PaxosMutant[] = [
+export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
   {
     name: "a promise leaves out what is chosen, and does not say up to where",
     pitfalls: "1",

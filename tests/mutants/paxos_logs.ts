@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { PaxosMutant } from "./paxos_mutants.ts";
+import type { PatchedMutant } from "./patched_harness.ts";
 import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
 
 const HEADER = "src/core/paxos/snapshot_header.ts";
@@ -13,7 +13,7 @@ const CATCH_UP = "src/core/paxos/catch_up.ts";
 const ORIGINS = "src/core/paxos/origins.ts";
 
 /** Pitfalls 16 to 18 and 24. */
-export const LOG_MUTANTS: readonly PaxosMutant[] = [
+export const LOG_MUTANTS: readonly PatchedMutant[] = [
   {
     name: "a snapshot lacks the promise",
     pitfalls: "16",

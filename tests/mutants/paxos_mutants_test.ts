@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { patchedTexts } from "./patched_run.ts";
-import { detectPaxos, scenarioOf } from "./paxos_harness.ts";
+import { detectPatched, scenarioOf } from "./patched_harness.ts";
 import { OPEN_MUTANTS, PAXOS_MUTANTS } from "./paxos_mutants.ts";
 
 const PATIENCE_MS = 60_000;
@@ -14,14 +14,14 @@ describe("a mutant of Multi-Paxos", () => {
 
   const byScenario = PAXOS_MUTANTS.filter(({ scenario }) => scenario !== undefined);
   test.each(byScenario)("$name (pitfall $pitfalls) is caught by its scenario", async (mutant) => {
-    expect(scenarioOf(mutant.scenario!).name).toBe(mutant.scenario);
-    expect(await detectPaxos(mutant, 1, 1)).not.toBeNull();
+    expect(scenarioOf("paxos", mutant.scenario!).name).toBe(mutant.scenario);
+    expect(await detectPatched("paxos", mutant, 1, 1)).not.toBeNull();
   }, PATIENCE_MS);
 
   // The slow ones are left to the script that writes the table.
   const bySeeds = PAXOS_MUTANTS.filter(({ scenario, isSlow }) => scenario === undefined && isSlow !== true);
   test.each(bySeeds)("$name (pitfall $pitfalls) is caught by seeds", async (mutant) => {
-    expect(await detectPaxos(mutant, 1, LIMIT)).not.toBeNull();
+    expect(await detectPatched("paxos", mutant, 1, LIMIT)).not.toBeNull();
   }, PATIENCE_MS);
 });
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PaxosMutant } from "./paxos_mutants.ts";
+import type { PatchedMutant } from "./patched_harness.ts";
 import { DUELS, STORM } from "./profiles.ts";
 
 const ROUNDS = "src/core/paxos/read_rounds.ts";
@@ -12,7 +12,7 @@ const PROPOSER = "src/core/paxos/proposer.ts";
 const ELECTION = "src/core/paxos/election.ts";
 
 /** Pitfalls 19 to 22. */
-export const READ_MUTANTS: readonly PaxosMutant[] = [
+export const READ_MUTANTS: readonly PatchedMutant[] = [
   {
     name: "a leader reads its own state without asking anybody",
     pitfalls: "19",

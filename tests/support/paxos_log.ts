@@ -12,7 +12,7 @@ import {
   type SnapshotReader,
   type SnapshotWriter,
 } from "../../src/ports/log.ts";
-import { checkReadPosition, checkSnapshotPosition, checkTruncatePosition } from "../../src/log/preconditions.ts";
+import { checkReadPosition, checkSnapshot, checkTruncatePosition } from "../../src/log/preconditions.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 
 interface Stored {
@@ -111,8 +111,7 @@ export class HeldLog implements Log {
   }
 
   writeSnapshot(position: number): SnapshotWriter {
-    if (this.isWriting) throw new RangeError("a snapshot is being written already");
-    checkSnapshotPosition(position, this.snapshot?.position ?? 0, this.durablePosition);
+    checkSnapshot(this.isWriting, position, this.snapshot?.position ?? 0, this.durablePosition);
     this.isWriting = true;
     const slices: Uint8Array[] = [];
     return {

@@ -8,6 +8,7 @@
  */
 import type { Key } from "../../codec/bytes.ts";
 import type { Command } from "./command.ts";
+import type { EntryTable } from "./entry_table.ts";
 
 /** The keys that a command reads or writes, each once; null for everything: ranges, and what changes sessions or expires. */
 export function conflictsOf(command: Command): readonly Key[] | null {
@@ -36,4 +37,9 @@ function collect(command: Command, keys: Set<Key>): boolean {
       keys.add(command.key);
       return true;
   }
+}
+
+/** Whether an entry at one of the keys expires, or has: commands on any key move the time that decides. */
+export function hasExpiry(keys: readonly Key[], table: EntryTable): boolean {
+  return keys.some((key) => (table.stored(key)?.expiry ?? 0) !== 0);
 }

@@ -15,7 +15,7 @@ import { KvError } from "../errors.ts";
 import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.ts";
 import { type Command, isRead, type Once, type ReadOperation } from "./command.ts";
 import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "./command_codec.ts";
-import { conflictsOf } from "./conflicts.ts";
+import { conflictsOf, hasExpiry } from "./conflicts.ts";
 import type { ValuePlace } from "./entry_map.ts";
 import { EntryTable } from "./entry_table.ts";
 import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
@@ -255,6 +255,16 @@ export class KVStore implements StateMachine {
       if (!(error instanceof CodecError)) throw error;
       return [];
     }
+  }
+
+  /** The keys that the query in `bytes` reads, or null for all. */
+  queryConflicts(bytes: Uint8Array): readonly string[] | null {
+    return this.conflicts(bytes);
+  }
+
+  /** Whether one of the keys has an entry that expires: whether it is there depends on the log time. */
+  isTimed(keys: readonly string[]): boolean {
+    return hasExpiry(keys as readonly Key[], this.#table);
   }
 
   /**

@@ -1,15 +1,14 @@
 /**
- * The bytes of messages. Numbers are varints or little-endian; a value comes last and has no length, because the
- * frame has one. An {@link Accept} keeps a fixed layout: its bytes go to the log as they are.
+ * The bytes of messages: the type, then the fields in the order of the type's layout. Numbers are varints or
+ * little-endian; a value comes last and has no length, because the frame has one. An {@link Accept} keeps a fixed
+ * layout: its bytes go to the log as they are.
  *
  * @module
  */
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import type { ByteWriter } from "../../codec/byte_writer.ts";
+import { IDENTITY_BYTES } from "../membership.ts";
 import { type Accept, type AcceptedEntry, MESSAGE, type Message } from "./messages.ts";
-
-/** The length of a log's identity. */
-export const IDENTITY_BYTES = 16;
 
 /** Where the value of an {@link Accept} begins. */
 export const ACCEPT_HEADER_BYTES = 25;
@@ -22,6 +21,93 @@ export function writeAcceptHeader(writer: ByteWriter, ballot: number, slot: numb
   writer.u64(chosen);
 }
 
+/** How a field is written and read. */
+interface Field<Value> {
+  write(writer: ByteWriter, value: Value): void;
+  read(reader: ByteReader): Value;
+}
+
+/** The fields of a message, in the order of their bytes. */
+type Layout<Fields> = { readonly [Name in Exclude<keyof Fields, "type">]: Field<Fields[Name]> };
+
+const varint: Field<number> = { write: (writer, value) => writer.varint(value), read: (reader) => reader.varint() };
+const u32: Field<number> = { write: (writer, value) => writer.u32(value), read: (reader) => reader.u32() };
+const flag: Field<boolean> = {
+  write: (writer, value) => writer.u8(value ? 1 : 0),
+  read: (reader) => reader.u8() === 1,
+};
+const identity: Field<Uint8Array> = {
+  write: (writer, value) => writer.raw(value),
+  read: (reader) => reader.raw(IDENTITY_BYTES),
+};
+const blob: Field<Uint8Array> = { write: (writer, value) => writer.blob(value), read: (reader) => reader.blob() };
+/** All the bytes that are left. */
+const rest: Field<Uint8Array> = {
+  write: (writer, value) => writer.raw(value),
+  read: (reader) => reader.raw(reader.remaining),
+};
+const entry: Field<AcceptedEntry> = {
+  write: (writer, { slot, ballot, value }) => {
+    writer.varint(slot);
+    writer.varint(ballot);
+    writer.blob(value);
+  },
+  read: (reader) => {
+    const slot = reader.varint();
+    const ballot = reader.varint();
+    return { slot, ballot, value: reader.blob() };
+  },
+};
+
+function listOf<Value>(item: Field<Value>): Field<readonly Value[]> {
+  return {
+    write: (writer, values) => {
+      writer.varint(values.length);
+      for (const value of values) item.write(writer, value);
+    },
+    read: (reader) => {
+      const values: Value[] = [];
+      for (let left = reader.varint(); left > 0; left--) values.push(item.read(reader));
+      return values;
+    },
+  };
+}
+
+/** Every message but {@link Accept}. */
+const LAYOUTS: {
+  readonly [Type in Exclude<Message["type"], Accept["type"]>]: Layout<Extract<Message, { readonly type: Type }>>;
+} = {
+  [MESSAGE.hello]: { identity },
+  [MESSAGE.welcome]: { identity, isKnown: flag },
+  [MESSAGE.preVote]: { ballot: varint },
+  [MESSAGE.preVoteReply]: { ballot: varint, isGranted: flag, seen: varint, chosen: varint },
+  [MESSAGE.prepare]: { ballot: varint },
+  [MESSAGE.promise]: {
+    ballot: varint,
+    tag: u32,
+    chosen: varint,
+    from: varint,
+    to: varint,
+    entries: listOf(entry),
+  },
+  [MESSAGE.nack]: { ballot: varint, promised: varint },
+  [MESSAGE.accepted]: { ballot: varint, tag: u32, ranges: listOf(varint) },
+  [MESSAGE.heartbeat]: { ballot: varint, round: varint, chosen: varint },
+  [MESSAGE.heartbeatReply]: { ballot: varint, tag: u32, round: varint, chosen: varint },
+  [MESSAGE.forward]: { life: varint, number: varint, first: varint, batch: rest },
+  [MESSAGE.readRequest]: { life: varint, id: varint },
+  [MESSAGE.readReply]: { life: varint, id: varint, slot: varint },
+  [MESSAGE.learn]: { slot: varint },
+  [MESSAGE.learned]: { slot: varint, chosen: varint, snapshot: varint, values: listOf(blob) },
+  [MESSAGE.fetchSnapshot]: { slot: varint, part: varint },
+  [MESSAGE.snapshotPart]: { slot: varint, part: varint, isLast: flag, checksum: u32, bytes: rest },
+};
+
+/** The same by the first byte, as lists. */
+const FIELDS: ReadonlyMap<number, readonly (readonly [name: string, field: Field<unknown>])[]> = new Map(
+  Object.entries(LAYOUTS).map(([type, layout]) => [Number(type), Object.entries<Field<unknown>>(layout)]),
+);
+
 /** Appends the bytes of a message. */
 export function writeMessage(writer: ByteWriter, message: Message): void {
   if (message.type === MESSAGE.accept) {
@@ -30,95 +116,7 @@ export function writeMessage(writer: ByteWriter, message: Message): void {
     return;
   }
   writer.u8(message.type);
-  switch (message.type) {
-    case MESSAGE.hello:
-      writer.raw(message.identity);
-      return;
-    case MESSAGE.welcome:
-      writer.raw(message.identity);
-      writer.u8(message.isKnown ? 1 : 0);
-      return;
-    case MESSAGE.preVote:
-    case MESSAGE.prepare:
-      writer.varint(message.ballot);
-      return;
-    case MESSAGE.preVoteReply:
-      writer.varint(message.ballot);
-      writer.u8(message.isGranted ? 1 : 0);
-      writer.varint(message.seen);
-      writer.varint(message.chosen);
-      return;
-    case MESSAGE.promise:
-      writer.varint(message.ballot);
-      writer.u32(message.tag);
-      writer.varint(message.chosen);
-      writer.varint(message.from);
-      writer.varint(message.to);
-      writer.varint(message.entries.length);
-      for (const { slot, ballot, value } of message.entries) {
-        writer.varint(slot);
-        writer.varint(ballot);
-        writer.blob(value);
-      }
-      return;
-    case MESSAGE.nack:
-      writer.varint(message.ballot);
-      writer.varint(message.promised);
-      return;
-    case MESSAGE.accepted:
-      writer.varint(message.ballot);
-      writer.u32(message.tag);
-      writer.varint(message.ranges.length);
-      for (const slot of message.ranges) writer.varint(slot);
-      return;
-    case MESSAGE.heartbeat:
-      writer.varint(message.ballot);
-      writer.varint(message.round);
-      writer.varint(message.chosen);
-      return;
-    case MESSAGE.heartbeatReply:
-      writer.varint(message.ballot);
-      writer.u32(message.tag);
-      writer.varint(message.round);
-      writer.varint(message.chosen);
-      return;
-    case MESSAGE.forward:
-      writer.varint(message.life);
-      writer.varint(message.number);
-      writer.varint(message.first);
-      writer.raw(message.batch);
-      return;
-    case MESSAGE.readRequest:
-      writer.varint(message.life);
-      writer.varint(message.id);
-      return;
-    case MESSAGE.readReply:
-      writer.varint(message.life);
-      writer.varint(message.id);
-      writer.varint(message.slot);
-      return;
-    case MESSAGE.learn:
-      writer.varint(message.slot);
-      return;
-    case MESSAGE.learned:
-      writer.varint(message.slot);
-      writer.varint(message.chosen);
-      writer.varint(message.snapshot);
-      writer.varint(message.values.length);
-      for (const value of message.values) writer.blob(value);
-      return;
-    case MESSAGE.fetchSnapshot:
-      writer.varint(message.slot);
-      writer.varint(message.part);
-      return;
-    case MESSAGE.snapshotPart:
-      writer.varint(message.slot);
-      writer.varint(message.part);
-      writer.u8(message.isLast ? 1 : 0);
-      writer.u32(message.checksum);
-      writer.raw(message.bytes);
-      return;
-  }
+  for (const [name, field] of FIELDS.get(message.type)!) field.write(writer, message[name as keyof typeof message]);
 }
 
 /** Reads an {@link Accept}; its value is a view of `bytes`. */
@@ -138,104 +136,11 @@ export function readAccept(bytes: Uint8Array): Accept {
 export function readMessage(bytes: Uint8Array): Message {
   if (bytes[0] === MESSAGE.accept) return readAccept(bytes);
   const reader = new ByteReader(bytes);
-  const message = readBody(reader);
-  reader.finish();
-  return message;
-}
-
-function readBody(reader: ByteReader): Message {
   const type = reader.u8();
-  switch (type) {
-    case MESSAGE.hello:
-      return { type, identity: reader.raw(IDENTITY_BYTES) };
-    case MESSAGE.welcome:
-      return { type, identity: reader.raw(IDENTITY_BYTES), isKnown: reader.u8() === 1 };
-    case MESSAGE.preVote:
-    case MESSAGE.prepare:
-      return { type, ballot: reader.varint() };
-    case MESSAGE.preVoteReply: {
-      const ballot = reader.varint();
-      const isGranted = reader.u8() === 1;
-      const seen = reader.varint();
-      return { type, ballot, isGranted, seen, chosen: reader.varint() };
-    }
-    case MESSAGE.promise: {
-      const ballot = reader.varint();
-      const tag = reader.u32();
-      const chosen = reader.varint();
-      const from = reader.varint();
-      const to = reader.varint();
-      return { type, ballot, tag, chosen, from, to, entries: readEntries(reader) };
-    }
-    case MESSAGE.nack: {
-      const ballot = reader.varint();
-      return { type, ballot, promised: reader.varint() };
-    }
-    case MESSAGE.accepted: {
-      const ballot = reader.varint();
-      const tag = reader.u32();
-      const ranges: number[] = [];
-      for (let rest = reader.varint(); rest > 0; rest--) ranges.push(reader.varint());
-      return { type, ballot, tag, ranges };
-    }
-    case MESSAGE.heartbeat: {
-      const ballot = reader.varint();
-      const round = reader.varint();
-      return { type, ballot, round, chosen: reader.varint() };
-    }
-    case MESSAGE.heartbeatReply: {
-      const ballot = reader.varint();
-      const tag = reader.u32();
-      const round = reader.varint();
-      return { type, ballot, tag, round, chosen: reader.varint() };
-    }
-    case MESSAGE.forward: {
-      const life = reader.varint();
-      const number = reader.varint();
-      const first = reader.varint();
-      return { type, life, number, first, batch: reader.raw(reader.remaining) };
-    }
-    case MESSAGE.readRequest: {
-      const life = reader.varint();
-      return { type, life, id: reader.varint() };
-    }
-    case MESSAGE.readReply: {
-      const life = reader.varint();
-      const id = reader.varint();
-      return { type, life, id, slot: reader.varint() };
-    }
-    case MESSAGE.learn:
-      return { type, slot: reader.varint() };
-    case MESSAGE.learned: {
-      const slot = reader.varint();
-      const chosen = reader.varint();
-      const snapshot = reader.varint();
-      const values: Uint8Array[] = [];
-      for (let rest = reader.varint(); rest > 0; rest--) values.push(reader.blob());
-      return { type, slot, chosen, snapshot, values };
-    }
-    case MESSAGE.fetchSnapshot: {
-      const slot = reader.varint();
-      return { type, slot, part: reader.varint() };
-    }
-    case MESSAGE.snapshotPart: {
-      const slot = reader.varint();
-      const part = reader.varint();
-      const isLast = reader.u8() === 1;
-      const checksum = reader.u32();
-      return { type, slot, part, isLast, checksum, bytes: reader.raw(reader.remaining) };
-    }
-    default:
-      throw new CodecError(`a message of the unknown type ${type}`);
-  }
-}
-
-function readEntries(reader: ByteReader): AcceptedEntry[] {
-  const entries: AcceptedEntry[] = [];
-  for (let rest = reader.varint(); rest > 0; rest--) {
-    const slot = reader.varint();
-    const ballot = reader.varint();
-    entries.push({ slot, ballot, value: reader.blob() });
-  }
-  return entries;
+  const fields = FIELDS.get(type);
+  if (fields === undefined) throw new CodecError(`a message of the unknown type ${type}`);
+  const message: Record<string, unknown> = { type };
+  for (const [name, field] of fields) message[name] = field.read(reader);
+  reader.finish();
+  return message as unknown as Message; // LAYOUTS has a field of the right type for each of its names
 }

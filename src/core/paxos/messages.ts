@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Hello, Welcome } from "../membership.ts";
 import type { Ballot } from "./ballot.ts";
 
 /** The first byte of a message. Never reused for something else. */
@@ -30,22 +31,6 @@ export const MESSAGE = {
   fetchSnapshot: 17,
   snapshotPart: 18,
 } as const;
-
-/** Introduces a replica by the identity of its log, and asks whether that is the one remembered. */
-export interface Hello {
-  readonly type: typeof MESSAGE.hello;
-  /** 16 bytes, drawn when the log was made. */
-  readonly identity: Uint8Array;
-}
-
-/** Answers {@link Hello}, once what it says is durable. */
-export interface Welcome {
-  readonly type: typeof MESSAGE.welcome;
-  /** The identity that was asked about. */
-  readonly identity: Uint8Array;
-  /** Whether that is the identity remembered; false when another one is: that log is gone. */
-  readonly isKnown: boolean;
-}
 
 /** Asks whether a prepare with this ballot would be welcome, so that none disturbs a leader that works. */
 export interface PreVote {

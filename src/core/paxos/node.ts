@@ -10,17 +10,18 @@
 import { CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { Membership } from "../membership.ts";
 import type { Role } from "../replication.ts";
 import { Archive } from "./archive.ts";
 import { type Ballot, NO_BALLOT, replicaOf } from "./ballot.ts";
 import { CatchUp } from "./catch_up.ts";
 import { Election } from "./election.ts";
 import type { Learner } from "./learner.ts";
-import { Membership } from "./membership.ts";
 import { readMessage, writeMessage } from "./message_codec.ts";
 import { type Accept, type Forward, type Heartbeat, MESSAGE, type Message } from "./messages.ts";
 import type { NodeOptions } from "./node_options.ts";
-import { majorityOf } from "./quorum.ts";
+import { majorityOf, witnessesOf } from "./quorum.ts";
+import { RECORD } from "./records.ts";
 import { LogScan } from "./recovery.ts";
 import { RoleSet } from "./role_set.ts";
 import { SlotLog } from "./slot_log.ts";
@@ -77,7 +78,9 @@ export class PaxosNode {
       id,
       replicas,
       identity: log.identity,
-      slots: this.slots,
+      witnesses: witnessesOf(replicas),
+      notePeer: (replica, identity) => this.slots.append({ type: RECORD.peer, replica, identity }),
+      noteJoined: () => this.slots.append({ type: RECORD.joined }),
       send,
       retry_ms: times.retry_ms,
     });

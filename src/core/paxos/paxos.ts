@@ -10,13 +10,13 @@
  * @module
  */
 import type { Clock } from "../../ports/clock.ts";
-import { type Log, LogError } from "../../ports/log.ts";
-import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
 import { Alarm } from "../alarm.ts";
-import { KvError, OutcomeUnknown } from "../errors.ts";
+import { KvError } from "../errors.ts";
 import { Housekeeping } from "../housekeeping.ts";
 import { readFrom, submitTo } from "../promise_forms.ts";
-import type { Completion, Replication, ReplicationState, ReplicationStatus, Role } from "../replication.ts";
+import { ReplicaLife } from "../replica_life.ts";
+import type { Completion, Replication, ReplicationStatus, Role } from "../replication.ts";
 import { type Ballot, formatBallot } from "./ballot.ts";
 import { MESSAGE } from "./messages.ts";
 import { PaxosNode } from "./node.ts";
@@ -24,12 +24,10 @@ import type { NodeOwner } from "./node_options.ts";
 import { type PaxosEvent, type PaxosOptions, type ResolvedPaxosOptions, resolvePaxosOptions } from "./options.ts";
 import { Reads } from "./reads.ts";
 import { RECORD } from "./records.ts";
-import { clusterStatus, refusalOf, unreadyReason } from "./readiness.ts";
+import { clusterStatus, unreadyReason } from "./readiness.ts";
 import { Submissions } from "./submissions.ts";
 
 const NOTHING = new Uint8Array(0);
-/** How long a replica that closes waits for what it has accepted. */
-const CLOSE_MS = 5000;
 
 /**
  * One replica of a replicated state machine.
@@ -37,34 +35,35 @@ const CLOSE_MS = 5000;
 export class Paxos implements Replication {
   readonly #options: ResolvedPaxosOptions;
   readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #transport: Transport;
+  readonly #life: ReplicaLife;
   readonly #submissions: Submissions;
   readonly #reads: Reads;
   readonly #housekeeping: Housekeeping;
   readonly #alarm: Alarm;
   #node: PaxosNode | null = null;
-  #state: ReplicationState = "starting";
-  #reason: string | null = null;
   /** Commands and reads may be sent once the record of this life is durable. */
   #lifeAt = Number.POSITIVE_INFINITY;
   #isAlive = false;
   /** Since when nobody leads, or null while somebody does. */
   #leaderlessSince: number | null = 0;
-  #isFlushScheduled = false;
-  #isHandling = false;
-  #failureListener: ((error: KvError) => void) | null = null;
   #eventListener: (event: PaxosEvent) => void = () => {};
-  #closing: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
-  #closeBy = Number.POSITIVE_INFINITY;
 
   /** A replica that does not serve yet: {@link start} it. */
   constructor(options: PaxosOptions) {
-    const { log, clock, transport, stateMachine } = options;
+    const { log, clock, stateMachine } = options;
     this.#options = resolvePaxosOptions(options);
     this.#clock = clock;
-    this.#log = log;
-    this.#transport = transport;
+    this.#life = new ReplicaLife(clock, log, {
+      after: () => this.#after(),
+      flush: () => this.#settleAfter(() => this.#flush()),
+      isIdle: () => this.#submissions.count === 0 && this.#reads.count === 0,
+      onClosing: () => this.#housekeeping.turn(false),
+      stop: () => this.#stop(),
+      fail: (refused, unknown) => {
+        this.#submissions.fail(refused, unknown);
+        this.#reads.fail(refused);
+      },
+    });
     const { outcome_ms, retry_ms } = this.#options.times;
     const patience = (): number => this.#patience();
     this.#submissions = new Submissions({
@@ -88,16 +87,15 @@ export class Paxos implements Replication {
 
   /** Restores the stored snapshot, applies what the log knows to be chosen, and joins the others. */
   start(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#state !== "starting") throw new KvError("CLOSED", `cannot start: this replica is ${this.#state}`);
+    return this.#life.start(() => {
       const node = new PaxosNode({ ...this.#options, machine: this.#options.stateMachine, owner: this.#owner() });
       this.#node = node;
       this.#leaderlessSince = this.#clock.monotonic();
-      this.#log.listen({
+      this.#options.log.listen({
         onDurable: (position) => this.#handle(() => this.#onDurable(position)),
-        onFailure: (error) => this.#fail(error.message),
+        onFailure: (error) => this.#life.fail(error.message),
       });
-      this.#transport.listen({
+      this.#options.transport.listen({
         onMessage: (from, body) => this.#handle(() => node.onFrame(from, body)),
         onPeer: (peer, isConnected) =>
           this.#handle(() => {
@@ -106,10 +104,7 @@ export class Paxos implements Replication {
           }),
       });
       this.#lifeAt = node.slots.append({ type: RECORD.life, life: node.life });
-      this.#state = "serving";
-      this.#handle(() => node.onTick());
-      resolve();
-    });
+    }, () => this.#settleAfter(() => this.#node!.onTick()));
   }
 
   #owner(): NodeOwner {
@@ -132,39 +127,27 @@ export class Paxos implements Replication {
     };
   }
 
-  /** Runs a handler to its end, and then what follows from it. An assertion that fails ends the replica. */
   #handle(handler: () => void): void {
-    if (this.#state !== "serving" || this.#node === null) return;
-    if (this.#isHandling) throw new Error("a handler was called by another one");
-    this.#isHandling = true;
-    try {
-      handler();
-      if (this.#state === "serving" && this.#node.settle()) this.#scheduleFlush();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
-      // A log that takes no more says why to its listener; anything else is a fault of this code.
-      if (!(error instanceof LogError)) throw error;
-    } finally {
-      this.#isHandling = false;
-    }
-    this.#after();
+    this.#life.handle(() => this.#settleAfter(handler));
+  }
+
+  #settleAfter(handler: () => void): void {
+    handler();
+    if (this.#life.isServing && this.#node!.settle()) this.#life.scheduleFlush();
   }
 
   #after(): void {
-    const node = this.#node;
-    if (this.#state !== "serving" || node === null) return;
-    if (node.roles.proposer?.wantsFlush === true) this.#scheduleFlush();
-    if (this.#closing !== null) this.#closeWhenIdle();
+    if (this.#node!.roles.proposer?.wantsFlush === true) this.#life.scheduleFlush();
     this.#arm();
   }
 
   #onDurable(position: number): void {
     if (!this.#isAlive && position >= this.#lifeAt) {
       this.#isAlive = true;
-      this.#scheduleFlush();
+      this.#life.scheduleFlush();
     }
     this.#node!.onDurable(position);
-    if (this.#node!.roles.isRecovering) this.#scheduleFlush();
+    if (this.#node!.roles.isRecovering) this.#life.scheduleFlush();
   }
 
   #onLeader(leader: ReplicaId | null, ballot: Ballot): void {
@@ -178,7 +161,7 @@ export class Paxos implements Replication {
     this.#leaderlessSince = null;
     this.#submissions.resend(now);
     this.#reads.resend(now);
-    this.#scheduleFlush();
+    this.#life.scheduleFlush();
   }
 
   #leader(): ReplicaId | null {
@@ -207,11 +190,11 @@ export class Paxos implements Replication {
       return;
     }
     this.#submissions.add(command, done, this.#clock.monotonic());
-    this.#scheduleFlush();
+    this.#life.scheduleFlush();
   }
 
   #refusalOf(bytes: number): KvError | null {
-    if (this.#state !== "serving" || this.#closing !== null) return this.#refusal();
+    if (!this.#life.isOpen) return this.#life.refusal();
     const most = this.#options.maxPending_bytes;
     if (this.#submissions.bytes + bytes > most) {
       return new KvError(
@@ -235,26 +218,17 @@ export class Paxos implements Replication {
 
   /** Calls `done` when the state reflects all that was acknowledged before. See {@link Replication.barrier}. */
   barrier(done: (error: KvError | null) => void): void {
-    if (this.#state !== "serving" || this.#closing !== null) return done(this.#refusal());
+    if (!this.#life.isOpen) return done(this.#life.refusal());
     if (this.#isLeaderlessForLong()) return done(this.#unavailable());
     this.#reads.add(done, this.#clock.monotonic());
-    this.#scheduleFlush();
-  }
-
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled || this.#state !== "serving") return;
-    this.#isFlushScheduled = true;
-    this.#clock.defer(() => {
-      this.#isFlushScheduled = false;
-      this.#handle(() => this.#flush());
-    });
+    this.#life.scheduleFlush();
   }
 
   /** The end of a turn: what came together goes out together. */
   #flush(): void {
     const node = this.#node!;
     const now = this.#clock.monotonic();
-    if (node.roles.recover()) this.#scheduleFlush();
+    if (node.roles.recover()) this.#life.scheduleFlush();
     // Batches and reads are numbered in a life. One that a crash could take back, or that a lost log has given to another
     // replica of this name before, would be mistaken for it.
     if (this.#isAlive && node.membership.mayVote && this.#leader() !== null) {
@@ -267,7 +241,7 @@ export class Paxos implements Replication {
 
   #arm(): void {
     const node = this.#node!;
-    this.#alarm.set(Math.min(node.deadline, this.#submissions.deadline, this.#reads.deadline, this.#closeBy));
+    this.#alarm.set(Math.min(node.deadline, this.#submissions.deadline, this.#reads.deadline, this.#life.closeBy));
   }
 
   #onTick(): void {
@@ -296,11 +270,7 @@ export class Paxos implements Replication {
   /** Starts a crashed role again from the log. */
   restartRole(role: Role): void {
     this.#handle(() => this.#node!.roles.restart(role));
-    this.#scheduleFlush();
-  }
-
-  #refusal(): KvError {
-    return refusalOf(this.#state, this.#reason);
+    this.#life.scheduleFlush();
   }
 
   #unavailable(): KvError {
@@ -312,7 +282,8 @@ export class Paxos implements Replication {
 
   /** Why this replica cannot serve at the moment, or null. */
   #unready(): string | null {
-    if (this.#state !== "serving" || this.#node === null) return this.#reason ?? `the replica is ${this.#state}`;
+    const { isServing, state, reason } = this.#life;
+    if (!isServing || this.#node === null) return reason ?? `the replica is ${state}`;
     return unreadyReason(this.#node, this.#leader());
   }
 
@@ -321,8 +292,8 @@ export class Paxos implements Replication {
     const node = this.#node;
     return {
       protocol: "paxos",
-      state: this.#state,
-      reason: this.#reason,
+      state: this.#life.state,
+      reason: this.#life.reason,
       applied: node?.roles.learner?.commands ?? 0,
       pending: this.#submissions.count,
       appliedPosition: node?.roles.learner?.applied ?? 0,
@@ -334,7 +305,7 @@ export class Paxos implements Replication {
 
   /** Names who is told, once, when this replica has failed. */
   onFailure(callback: (error: KvError) => void): void {
-    this.#failureListener = callback;
+    this.#life.onFailure(callback);
   }
 
   /** Names who is told of what happens, such as changes of leadership. */
@@ -342,61 +313,15 @@ export class Paxos implements Replication {
     this.#eventListener = callback;
   }
 
-  #fail(reason: string): void {
-    if (this.#state === "failed" || this.#state === "closed") return;
-    this.#state = "failed";
-    this.#reason = reason;
-    this.#stop();
-    const refused = this.#refusal();
-    const unknown = new OutcomeUnknown(`this replica failed while the write was under way: ${reason}`);
-    this.#submissions.fail(refused, unknown);
-    this.#reads.fail(refused);
-    this.#failureListener?.(refused);
-    if (this.#closing !== null) this.#finishClosing();
-  }
-
   #stop(): void {
     this.#alarm.cancel();
     this.#housekeeping.turn(false);
     this.#node?.close();
-    this.#transport.close();
+    this.#options.transport.close();
   }
 
   /** Finishes what was accepted, if the others help, closes the log and the transport, and stops. */
   close(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#state === "closed") return resolve();
-      if (this.#closing !== null) {
-        this.#closing.push({ resolve, reject });
-        return;
-      }
-      this.#closing = [{ resolve, reject }];
-      this.#closeBy = this.#clock.monotonic() + CLOSE_MS;
-      if (this.#state === "starting") this.#stop();
-      if (this.#state !== "serving") this.#finishClosing();
-      else this.#handle(() => this.#housekeeping.turn(false));
-    });
-  }
-
-  #closeWhenIdle(): void {
-    const isIdle = this.#submissions.count === 0 && this.#reads.count === 0;
-    if (!isIdle && this.#clock.monotonic() < this.#closeBy) return;
-    this.#state = "closed";
-    this.#stop();
-    const refused = new KvError("UNAVAILABLE", "the replica has stopped: try another one");
-    this.#submissions.fail(refused, new OutcomeUnknown("the replica stopped while the write was under way"));
-    this.#reads.fail(refused);
-    this.#finishClosing();
-  }
-
-  #finishClosing(): void {
-    const waiting = this.#closing ?? [];
-    this.#log.close((error) => {
-      if (this.#state !== "failed") this.#state = "closed";
-      for (const { resolve, reject } of waiting) {
-        if (error === null || this.#state === "failed") resolve();
-        else reject(error);
-      }
-    });
+    return this.#life.close();
   }
 }

@@ -4,8 +4,7 @@
  * @module
  */
 import type { ReplicaId } from "../../ports/transport.ts";
-import { KvError } from "../errors.ts";
-import type { ClusterStatus, ReplicationState } from "../replication.ts";
+import type { ClusterStatus } from "../replication.ts";
 import { formatBallot } from "./ballot.ts";
 import type { PaxosNode } from "./node.ts";
 
@@ -23,13 +22,6 @@ export function unreadyReason(node: PaxosNode, leader: ReplicaId | null): string
   if (leader === null) return "no leader: a majority of the replicas cannot be reached";
   if (node.roles.learner === null) return "the learner of this replica has crashed and is not back yet";
   return null;
-}
-
-/** What is said to a request that comes when the replica does not serve: nothing was changed. */
-export function refusalOf(state: ReplicationState, reason: string | null): KvError {
-  if (state === "failed") return new KvError("STORAGE_FAILED", `this replica stopped taking requests: ${reason}`);
-  if (state === "starting") return new KvError("UNAVAILABLE", "the replica is still starting: try again soon");
-  return new KvError("UNAVAILABLE", "the replica is stopping: try another one, or again later");
 }
 
 /** A replica's figures. */

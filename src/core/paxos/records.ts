@@ -6,8 +6,9 @@
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { IDENTITY_BYTES } from "../membership.ts";
 import type { Ballot } from "./ballot.ts";
-import { IDENTITY_BYTES, readAccept } from "./message_codec.ts";
+import { readAccept } from "./message_codec.ts";
 import type { Accept } from "./messages.ts";
 
 /** The first byte of a record. An accepted value has that of its message, 8, because its bytes are the message's. */

@@ -7,12 +7,12 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { tagOf } from "../membership.ts";
 import type { Completion, Role, RoleStatus, StateMachine } from "../replication.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Ballot, makeBallot, NO_BALLOT } from "./ballot.ts";
 import { Learner, type LearnerStart } from "./learner.ts";
 import type { LogFacts } from "./log_facts.ts";
-import { tagOf } from "./membership.ts";
 import type { Accept, Message } from "./messages.ts";
 import type { PaxosTimes } from "./options.ts";
 import { Proposer } from "./proposer.ts";

@@ -7,10 +7,9 @@
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { IDENTITY_BYTES, type KnownMembers } from "../membership.ts";
 import type { SnapshotSource } from "../replication.ts";
 import type { Ballot } from "./ballot.ts";
-import type { KnownMembers } from "./membership.ts";
-import { IDENTITY_BYTES } from "./message_codec.ts";
 import { Origins } from "./origins.ts";
 
 /** The first slice of a snapshot. */

@@ -11,13 +11,16 @@
  * @module
  */
 import type { ReplicaId } from "../../ports/transport.ts";
-import { KvError, OutcomeUnknown } from "../errors.ts";
+import { type KvError, OutcomeUnknown } from "../errors.ts";
 import type { Completion } from "../replication.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
-import { type LockOwner, LockTable } from "./lock_table.ts";
-import { MESSAGE, type Message } from "./messages.ts";
+import { LockTable } from "./lock_table.ts";
+import { backoff_ms } from "./backoff.ts";
+import { MESSAGE, type Message, type TransactionMessage } from "./messages.ts";
 import type { TwoPhaseTimes } from "./options.ts";
 import { RECORD, type TwoPhaseRecord } from "./records.ts";
+import { nameReplicas, unavailable } from "./refusals.ts";
+import { newTransaction, type Transaction } from "./transaction.ts";
 import { formatId, type TransactionId } from "./transaction_id.ts";
 
 /** What a coordinator is made of. */
@@ -33,29 +36,18 @@ export interface CoordinatorOptions {
   readonly times: TwoPhaseTimes;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** What keeps every write from going through at the moment, or null. */
+  readonly hindrance: () => Hindrance | null;
 }
 
-/** A command on its way. */
-interface Transaction extends LockOwner {
-  readonly command: Uint8Array;
-  /** When it was proposed, by the monotonic clock. */
-  readonly since: number;
-  /** Null when its caller has been told. */
-  done: Completion | null;
-  phase: "queued" | "voting" | "deciding" | "going";
-  /** Of the present attempt. */
-  id: TransactionId;
-  time: number;
-  /** The proposals of those that have voted. */
-  votes: Map<ReplicaId, number>;
-  /** When each participant was last heard of this attempt. */
-  heardAt: number[];
-  resendAt: number;
-  timestamp: number;
-  /** Where the decision is in the log. */
-  position: number;
-  readonly acknowledged: Set<ReplicaId>;
-  result: Uint8Array | null;
+/** Why no write can go through. */
+export interface Hindrance {
+  /** For people: which replica it is about, and what to do. */
+  readonly reason: string;
+  /** Whose votes cannot be had. */
+  readonly replicas: readonly ReplicaId[];
+  /** Whether it is likely to pass soon, so that commands wait for it. */
+  readonly isPassing: boolean;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -84,6 +76,11 @@ export class Coordinator {
   /** How many commands wait for their outcome. */
   get count(): number {
     return this.#count;
+  }
+
+  /** How many transactions are not over, those included whose callers were told. */
+  get coordinating(): number {
+    return this.#queued.size + this.#active.size;
   }
 
   /** How many bytes of commands wait. */
@@ -121,8 +118,8 @@ export class Coordinator {
     const { id, timestamp } = record;
     this.#options.clock.observe(timestamp);
     const age = { time: 0, replica: id.coordinator };
-    const decided = this.#transaction(age, NOTHING, [], null, now);
-    this.#active.set(formatId(id), { ...decided, phase: "going", id, timestamp, resendAt: now });
+    const decided = newTransaction(id, age, NOTHING, [], null, now);
+    this.#active.set(formatId(id), { ...decided, phase: "going", timestamp, resendAt: now });
   }
 
   /** Begins a life, whose first messages may leave when the record at the position that is returned is durable. */
@@ -131,37 +128,12 @@ export class Coordinator {
     return this.#options.append({ type: RECORD.life, life: this.#life });
   }
 
-  #transaction(
-    age: Transaction["age"],
-    command: Uint8Array,
-    conflicts: Transaction["conflicts"],
-    done: Completion | null,
-    now: number,
-  ): Transaction {
-    return {
-      age,
-      command,
-      conflicts,
-      done,
-      since: now,
-      phase: "queued",
-      id: { coordinator: this.#options.id, life: this.#life, number: 0 },
-      time: 0,
-      votes: new Map(),
-      heardAt: [],
-      resendAt: 0,
-      timestamp: 0,
-      position: 0,
-      acknowledged: new Set(),
-      result: null,
-    };
-  }
-
   /** Takes a command, which stays as it is; {@link flush} sends it. */
   add(command: Uint8Array, done: Completion, now: number): void {
     const { id, clock, conflicts } = this.#options;
     const age = { time: clock.tick(), replica: id };
-    const transaction = this.#transaction(age, command, conflicts(command), done, now);
+    const none = { coordinator: id, life: this.#life, number: 0 };
+    const transaction = newTransaction(none, age, command, conflicts(command), done, now);
     this.#order.request(transaction);
     this.#queued.add(transaction);
     this.#wantsFlush = true;
@@ -183,33 +155,35 @@ export class Coordinator {
     transaction.phase = "voting";
     transaction.id = { coordinator: id, life: this.#life, number: ++this.#number };
     transaction.time = wallTime();
+    // Who said nothing of the attempt before has no longer than it had to say something of this one.
+    const isAnswered = (replica: ReplicaId): boolean => transaction.heardAt[replica]! > transaction.attemptAt;
+    transaction.heardAt = Array.from(
+      { length: replicas },
+      (_, replica) => transaction.votes.has(replica) || isAnswered(replica) ? now : transaction.heardAt[replica] ?? now,
+    );
+    transaction.attemptAt = now;
     transaction.votes = new Map();
-    transaction.heardAt = new Array<number>(replicas).fill(now);
     this.#active.set(formatId(transaction.id), transaction);
     this.#sendPrepare(transaction, now);
   }
 
   #sendPrepare(transaction: Transaction, now: number): void {
     const { id, age, time, command } = transaction;
-    this.#planResend(transaction, now);
+    transaction.resendAt = now + backoff_ms(this.#options.times.retry_ms, 0, this.#options.random());
     for (let to = 0; to < this.#options.replicas; to++) {
       if (!transaction.votes.has(to)) this.#options.send(to, { type: MESSAGE.prepare, id, age, time, command });
     }
   }
 
-  #planResend(transaction: Transaction, now: number): void {
-    transaction.resendAt = now + this.#options.times.retry_ms * (1 + this.#options.random() / 2);
-  }
-
   /** Takes a message to the coordinator of the transaction that it names. */
-  onMessage(from: ReplicaId, message: Message, now: number): void {
+  onMessage(from: ReplicaId, message: TransactionMessage, now: number): void {
     const transaction = this.#active.get(formatId(message.id));
     if (message.type === MESSAGE.acknowledge) {
       if (transaction?.phase === "going") this.#onAcknowledge(from, transaction);
       return;
     }
     if (transaction === undefined) {
-      // Aborted, or over; who asks was aborted, or asks for a copy of what it has committed.
+      // Aborted, or over: who votes was aborted, or votes for a copy of what it has committed.
       this.#options.send(from, { type: MESSAGE.abort, id: message.id });
       return;
     }
@@ -220,6 +194,30 @@ export class Coordinator {
     if (message.type === MESSAGE.wound) {
       this.#abort(transaction);
       this.#attempt(transaction, now);
+    }
+  }
+
+  /** Tells a participant the outcomes of transactions of this coordinator, as far as they are decided. */
+  onInquire(from: ReplicaId, ids: readonly TransactionId[]): void {
+    for (const id of ids) {
+      if (id.coordinator !== this.#options.id) continue;
+      const transaction = this.#active.get(formatId(id));
+      if (transaction === undefined) this.#options.send(from, { type: MESSAGE.abort, id });
+      else if (transaction.phase === "going") this.#sendGo(from, transaction);
+    }
+  }
+
+  /** A replica has come back: what it has not answered is said again. */
+  onPeerBack(peer: ReplicaId): void {
+    for (const transaction of this.#active.values()) {
+      const { phase, votes, acknowledged, id, age, time, command } = transaction;
+      if (phase === "going" && !acknowledged.has(peer)) {
+        transaction.resends = 0;
+        this.#sendGo(peer, transaction);
+      }
+      if (phase === "voting" && !votes.has(peer)) {
+        this.#options.send(peer, { type: MESSAGE.prepare, id, age, time, command });
+      }
     }
   }
 
@@ -248,10 +246,9 @@ export class Coordinator {
   }
 
   #resendGo(transaction: Transaction, now: number): void {
-    this.#planResend(transaction, now);
-    for (let to = 0; to < this.#options.replicas; to++) {
-      if (!transaction.acknowledged.has(to)) this.#sendGo(to, transaction);
-    }
+    const { times, random, replicas } = this.#options;
+    transaction.resendAt = now + backoff_ms(times.retry_ms, transaction.resends++, random());
+    for (let to = 0; to < replicas; to++) if (!transaction.acknowledged.has(to)) this.#sendGo(to, transaction);
   }
 
   #sendGo(to: ReplicaId, { id, timestamp }: Transaction): void {
@@ -294,23 +291,32 @@ export class Coordinator {
   #abort(transaction: Transaction): void {
     const { id } = transaction;
     this.#active.delete(formatId(id));
+    this.#sendAbort(id);
+  }
+
+  #sendAbort(id: TransactionId): void {
     for (let to = 0; to < this.#options.replicas; to++) this.#options.send(to, { type: MESSAGE.abort, id });
   }
 
   /** Says again what was not answered, and gives up on what takes too long. */
   onTick(now: number): void {
     const { patience_ms, outcome_ms, prepare_ms } = this.#options.times;
+    const hindrance = this.#options.hindrance();
     for (const transaction of this.#queued) {
-      if (now - transaction.since < patience_ms) continue;
-      this.#giveUp(transaction, `earlier commands on the same keys have not ended for ${patience_ms} ms`);
+      if (hindrance?.isPassing !== false && now - transaction.since < patience_ms) continue;
+      const others = `earlier commands on the same keys have not ended for ${patience_ms} ms`;
+      this.#giveUp(transaction, hindrance?.reason ?? others);
     }
     for (const transaction of [...this.#active.values()]) {
       if (transaction.phase === "going" && now >= transaction.resendAt) this.#resendGo(transaction, now);
       if (transaction.phase !== "voting") continue;
       const missing = this.#missing(transaction, now);
-      if (missing.length > 0) {
+      if (hindrance?.replicas.some((replica) => !transaction.votes.has(replica)) === true) {
         this.#abort(transaction);
-        this.#giveUp(transaction, `${nameReplicas(missing)} did not answer for ${prepare_ms} ms`);
+        this.#giveUp(transaction, hindrance.reason);
+      } else if (missing.length > 0) {
+        this.#abort(transaction);
+        this.#giveUp(transaction, `${nameReplicas(missing)} did not vote within ${prepare_ms} ms`);
       } else if (now - transaction.since >= patience_ms) {
         this.#abort(transaction);
         this.#giveUp(transaction, `other transactions have held the keys for ${patience_ms} ms`);
@@ -338,7 +344,12 @@ export class Coordinator {
     this.#queued.delete(transaction);
     this.#order.release(transaction);
     this.#wantsFlush ||= this.#queued.size > 0;
-    this.#tell(transaction, new KvError("UNAVAILABLE", `${reason}: nothing was changed; try again`), NOTHING);
+    this.#tell(transaction, unavailable(reason), NOTHING);
+  }
+
+  /** Tells every participant that what is not decided is aborted; {@link fail} tells the callers. */
+  withdraw(): void {
+    for (const { phase, id } of this.#active.values()) if (phase === "voting") this.#sendAbort(id);
   }
 
   /** Fails everything: what was decided has an unknown outcome. The replica is at its end. */
@@ -351,10 +362,4 @@ export class Coordinator {
     this.#queued.clear();
     this.#answering.clear();
   }
-}
-
-/** Replicas as people count them, from 1. */
-function nameReplicas(replicas: readonly ReplicaId[]): string {
-  const names = replicas.map((replica) => replica + 1).join(", ");
-  return replicas.length === 1 ? `replica ${names}` : `replicas ${names}`;
 }

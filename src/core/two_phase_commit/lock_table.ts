@@ -72,6 +72,16 @@ export class LockTable<Owner extends LockOwner> {
     return [...blockers];
   }
 
+  /** Whom an owner that waits has to wait for: holders, and older ones that wait for the same. */
+  inWayOf(owner: Owner): Owner[] {
+    const blockers = this.blockers(owner);
+    for (const older of this.#waiting) {
+      if (older === owner) break;
+      if (isInConflict(older, owner)) blockers.push(older);
+    }
+    return blockers;
+  }
+
   /** Gives locks to all who can have them now, and returns these, the oldest first. */
   settle(): Owner[] {
     const granted: Owner[] = [];
@@ -92,4 +102,8 @@ export class LockTable<Owner extends LockOwner> {
     if (granted.length > 0) this.#waiting = this.#waiting.filter((owner) => !this.#holders.has(owner));
     return granted;
   }
+}
+
+function isInConflict({ conflicts: one }: LockOwner, { conflicts: other }: LockOwner): boolean {
+  return one === null || other === null || one.some((key) => other.includes(key));
 }

@@ -4,18 +4,21 @@
  *
  * @module
  */
+import type { Hello, Welcome } from "../membership.ts";
 import type { Age, TransactionId } from "./transaction_id.ts";
 
 /** The first byte of a message. Never reused for something else. */
 export const MESSAGE = {
-  prepare: 1,
-  vote: 2,
-  waiting: 3,
-  wound: 4,
-  go: 5,
-  abort: 6,
-  acknowledge: 7,
-  inquire: 8,
+  hello: 1,
+  welcome: 2,
+  prepare: 3,
+  vote: 4,
+  waiting: 5,
+  wound: 6,
+  go: 7,
+  abort: 8,
+  acknowledge: 9,
+  inquire: 10,
 } as const;
 
 /** Coordinator to participants: can you commit this? */
@@ -28,7 +31,7 @@ export interface Prepare {
   readonly command: Uint8Array;
 }
 
-/** A yes, durable, with locks held; there is no no: who cannot vote yet waits. Repeated, it asks for the outcome. */
+/** A yes, durable, with locks held; there is no no: who cannot vote yet waits. */
 export interface Vote {
   readonly type: typeof MESSAGE.vote;
   readonly id: TransactionId;
@@ -68,11 +71,24 @@ export interface Acknowledge {
   readonly id: TransactionId;
 }
 
-/** A participant in doubt asks another one whether it knows the outcome. */
+/**
+ * A participant in doubt asks for outcomes: of coordinators, which know, and of other participants, which may. A {@link Go}
+ * or an {@link Abort} for each that is known answers it.
+ */
 export interface Inquire {
   readonly type: typeof MESSAGE.inquire;
-  readonly id: TransactionId;
+  readonly ids: readonly TransactionId[];
 }
 
+/** A message about one transaction. */
+export type TransactionMessage = Prepare | Vote | Waiting | Wound | Go | Abort | Acknowledge;
+
 /** Any message. */
-export type Message = Prepare | Vote | Waiting | Wound | Go | Abort | Acknowledge | Inquire;
+export type Message = Hello | Welcome | TransactionMessage | Inquire;
+
+/** What leaves for a replica at once. */
+export interface Frame {
+  /** Of the identity of the sender's log: what comes from another log than the one remembered is not heard. */
+  readonly tag: number;
+  readonly messages: readonly Message[];
+}

@@ -18,8 +18,10 @@ export interface TwoPhaseTimes {
   readonly patience_ms: number;
   /** A command that was decided on, and not applied and acknowledged everywhere, has an unknown outcome after so long. @default 5000 */
   readonly outcome_ms: number;
-  /** What was not answered for so long is said or asked again. @default 100 */
+  /** What was not answered for so long is said or asked again, and less and less often after the decision. @default 100 */
   readonly retry_ms: number;
+  /** An operator hears of a transaction that is in doubt for so long. @default 2000 */
+  readonly doubt_ms: number;
 }
 
 /** The times unless others are given. */
@@ -28,6 +30,7 @@ export const DEFAULT_TWO_PHASE_TIMES: TwoPhaseTimes = {
   patience_ms: 3000,
   outcome_ms: 5000,
   retry_ms: 100,
+  doubt_ms: 2000,
 };
 
 /** What a {@link TwoPhaseCommit} is made of. */
@@ -36,9 +39,9 @@ export interface TwoPhaseCommitOptions extends Partial<SnapshotOptions> {
   readonly id: ReplicaId;
   /** How many replicas there are: 1 to 31. */
   readonly replicas: number;
-  /** The way to the other replicas; closed with the replica. */
+  /** The way to the other replicas; closed by {@link TwoPhaseCommit.close}. */
   readonly transport: Transport;
-  /** Where promises become durable; closed with the replica. */
+  /** Where promises become durable; closed by {@link TwoPhaseCommit.close}. */
   readonly log: Log;
   /** Stamps commands, and tells when something is overdue. */
   readonly clock: Clock;
@@ -56,6 +59,34 @@ export interface TwoPhaseCommitOptions extends Partial<SnapshotOptions> {
 export type ResolvedTwoPhaseOptions = Omit<Required<TwoPhaseCommitOptions>, "times"> & {
   readonly times: TwoPhaseTimes;
 };
+
+/** Something that happened to a replica, for logs and people. */
+export type TwoPhaseEvent =
+  /** Another replica can be reached by the transport, or not any more. */
+  | { readonly type: "peer"; readonly peer: ReplicaId; readonly isConnected: boolean }
+  /** Another replica does not answer, so that no write can go through, or answers again. */
+  | { readonly type: "missing"; readonly replica: ReplicaId; readonly isMissing: boolean }
+  /** This replica votes now. */
+  | { readonly type: "member" }
+  /** This replica does not vote and serves nothing, because `by` remembers another log of it. */
+  | { readonly type: "refused"; readonly by: ReplicaId }
+  /** Another replica came with another log than the one remembered: no write can go through. Or it is the old one again. */
+  | { readonly type: "stranger"; readonly replica: ReplicaId; readonly isStranger: boolean }
+  /** The outcome of a transaction is not known for so long. Its keys, null for all, are locked. */
+  | {
+    readonly type: "inDoubt";
+    readonly transaction: string;
+    readonly coordinator: ReplicaId;
+    readonly age_ms: number;
+    readonly keys: readonly string[] | null;
+  }
+  /** The outcome of such a transaction is known. */
+  | {
+    readonly type: "resolved";
+    readonly transaction: string;
+    readonly isCommitted: boolean;
+    readonly age_ms: number;
+  };
 
 const MAX_REPLICAS = 31;
 

@@ -18,13 +18,15 @@
 import type { ReplicaId } from "../../ports/transport.ts";
 import type { StateMachine } from "../replication.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
-import { type LockOwner, LockTable } from "./lock_table.ts";
+import { askAll, askDue, type InquiryOptions, type Question } from "./inquiries.ts";
+import { LockTable } from "./lock_table.ts";
 import { MESSAGE, type Message, type Prepare } from "./messages.ts";
+import { type Obstacle, ReadBarriers, type Release } from "./read_barriers.ts";
 import { RECORD, type TwoPhaseRecord } from "./records.ts";
 import { compareAges, compareIds, formatId, type TransactionId } from "./transaction_id.ts";
 
 /** A transaction for which a vote or an outcome is recorded and which was not applied yet. */
-export interface Prepared extends LockOwner {
+export interface Prepared extends Obstacle, Question {
   readonly id: TransactionId;
   /** The wall time stamped on the command. */
   readonly time: number;
@@ -41,14 +43,12 @@ export interface Prepared extends LockOwner {
   proposal: number;
   /** When it is committed; 0 before that is known. */
   timestamp: number;
-  /** When its outcome was asked for, by the monotonic clock. */
-  askedAt: number;
+  /** Whether the owner was told that it is in doubt. */
+  isReported: boolean;
 }
 
 /** What a participant is made of. */
-export interface ParticipantOptions {
-  readonly id: ReplicaId;
-  readonly replicas: number;
+export interface ParticipantOptions extends InquiryOptions {
   readonly clock: HybridClock;
   readonly machine: StateMachine;
   readonly send: (to: ReplicaId, message: Message) => void;
@@ -56,16 +56,11 @@ export interface ParticipantOptions {
   readonly append: (record: TwoPhaseRecord) => number;
   /** Told of every transaction that was applied. */
   readonly onApplied: (id: TransactionId, command: Uint8Array, result: Uint8Array) => void;
-  /** How long after a vote the outcome is asked for, and how often. */
-  readonly retry_ms: number;
-}
-
-/** Who waits until everything that was prepared when they came is applied or aborted. */
-interface Barrier {
-  /** The number of the last one that was prepared. */
-  readonly last: number;
-  readonly since: number;
-  readonly done: (isOver: boolean) => void;
+  /** Told of a transaction that has been in doubt for {@link doubt_ms}. */
+  readonly onInDoubt: (transaction: Prepared) => void;
+  /** Told of its end. */
+  readonly onResolved: (transaction: Prepared, isCommitted: boolean) => void;
+  readonly doubt_ms: number;
 }
 
 /** Of how many transactions that are over the outcome is remembered, for late messages and for others in doubt. */
@@ -84,28 +79,34 @@ export class Participant {
   readonly #committed: Prepared[] = [];
   /** Those whose latest record is on its way to the disk. */
   #pending: Prepared[] = [];
-  #barriers: Barrier[] = [];
+  readonly #barriers: ReadBarriers<Prepared>;
   /** By id: the timestamp, or 0 for an abort. The latest {@link REMEMBERED}. */
   readonly #over = new Map<string, number>();
   #number = 0;
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
+    this.#barriers = new ReadBarriers((keys) => options.machine.isTimed?.(keys) ?? false);
   }
 
   /** Whether something is under way, so that time matters. */
   get isBusy(): boolean {
-    return this.#prepared.size > 0 || this.#waiting.size > 0 || this.#barriers.length > 0;
+    return this.#prepared.size > 0 || this.#waiting.size > 0 || this.#barriers.size > 0;
   }
 
   /** How many reads wait. */
   get reads(): number {
-    return this.#barriers.length;
+    return this.#barriers.size;
   }
 
   /** The transactions that this replica has voted for and whose outcome it does not know. */
   get inDoubt(): readonly Prepared[] {
     return [...this.#undecided.values()];
+  }
+
+  /** The transactions that wait for locks, each with those in its way. */
+  get waiting(): readonly (readonly [Prepared, readonly Prepared[]])[] {
+    return [...this.#waiting.values()].map((entry) => [entry, this.#locks.inWayOf(entry)] as const);
   }
 
   /** What a snapshot has to say besides the machine's state. */
@@ -125,6 +126,7 @@ export class Participant {
       const entry = this.#entry({ id, age: { time: ageTime, replica: id.coordinator }, time, command }, now);
       entry.proposal = proposal;
       entry.isDurable = true;
+      entry.askAt = now;
       this.#hold(entry);
       this.#locks.take(entry);
     }
@@ -153,7 +155,9 @@ export class Participant {
       number: 0,
       proposal: 0,
       timestamp: 0,
-      askedAt: now - retry_ms,
+      askAt: now + retry_ms,
+      asks: 0,
+      isReported: false,
     };
   }
 
@@ -170,7 +174,7 @@ export class Participant {
         this.#onAbort(message.id);
         break;
       case MESSAGE.inquire:
-        this.#onInquire(from, message.id);
+        for (const id of message.ids) this.#onInquire(from, id);
         break;
     }
   }
@@ -216,6 +220,7 @@ export class Participant {
     entry.number = ++this.#number;
     this.#prepared.set(key, entry);
     this.#undecided.set(key, entry);
+    this.#barriers.add(entry);
   }
 
   #record(entry: Prepared, record: TwoPhaseRecord): void {
@@ -255,6 +260,7 @@ export class Participant {
     // Only undecided ones hold locks: whoever gets them now proposes a later time than this one has.
     this.#locks.release(entry);
     this.#undecided.delete(formatId(entry.id));
+    if (entry.isReported) this.#options.onResolved(entry, true);
     entry.timestamp = timestamp;
     let at = this.#committed.length;
     while (at > 0 && isBefore(entry, timestamp, this.#committed[at - 1]!)) at--;
@@ -274,6 +280,7 @@ export class Participant {
     const { id } = entry;
     if (entry.proposal !== 0) this.#options.append({ type: RECORD.abort, id });
     this.#forget(entry);
+    if (entry.isReported) this.#options.onResolved(entry, timestamp !== 0);
     this.#remember(formatId(id), timestamp);
     this.#settle();
     this.advance();
@@ -285,6 +292,7 @@ export class Participant {
     this.#prepared.delete(key);
     this.#undecided.delete(key);
     this.#locks.release(entry);
+    this.#barriers.remove(entry);
   }
 
   #remember(key: string, timestamp: number): void {
@@ -327,10 +335,11 @@ export class Participant {
       const { id, command, time, timestamp } = head;
       const result = this.#options.machine.apply(command, time);
       this.#prepared.delete(formatId(id));
+      this.#barriers.remove(head);
       this.#remember(formatId(id), timestamp);
       this.#options.onApplied(id, command, result);
     }
-    this.#releaseBarriers();
+    this.#barriers.release();
   }
 
   #isNext(head: Prepared): boolean {
@@ -339,40 +348,30 @@ export class Participant {
     return true;
   }
 
-  /** Calls `done(true)` when all that is prepared now is over; `done(false)` when that takes too long. */
-  barrier(now: number, done: (isOver: boolean) => void): void {
-    if (this.#prepared.size === 0) done(true);
-    else this.#barriers.push({ last: this.#number, since: now, done });
+  /** Calls `done` when everything that is prepared now and concerns `keys`, null for all, is over; see {@link ReadBarriers}. */
+  barrier(keys: readonly string[] | null, now: number, done: Release<Prepared>): void {
+    this.#barriers.read(keys, now, done);
   }
 
-  #releaseBarriers(): void {
-    const [first] = this.#prepared.values();
-    const open = first?.number ?? Number.POSITIVE_INFINITY;
-    while (this.#barriers.length > 0 && this.#barriers[0]!.last < open) this.#barriers.shift()!.done(true);
+  /** A replica has come back: it may know outcomes. */
+  onPeerBack(peer: ReplicaId): void {
+    askAll(this.#undecided.values(), peer, this.#options);
   }
 
-  /** Asks for outcomes, and gives up on reads that wait for more than `patience_ms`. */
+  /** Asks for outcomes, and gives up on reads that have waited for `patience_ms`. */
   onTick(now: number, patience_ms: number): void {
-    const { id: self, replicas, retry_ms, send } = this.#options;
+    askDue(this.#undecided.values(), now, this.#options);
+    this.#barriers.expire(now, patience_ms);
     for (const entry of this.#undecided.values()) {
-      if (!entry.isDurable || now - entry.askedAt < retry_ms || now - entry.since < retry_ms) continue;
-      entry.askedAt = now;
-      // A vote that is said again asks the coordinator.
-      this.#vote(entry);
-      for (let to = 0; to < replicas; to++) {
-        if (to !== self && to !== entry.id.coordinator) send(to, { type: MESSAGE.inquire, id: entry.id });
-      }
-    }
-    while (this.#barriers.length > 0 && now - this.#barriers[0]!.since >= patience_ms) {
-      this.#barriers.shift()!.done(false);
+      if (entry.isReported || now - entry.since < this.#options.doubt_ms) continue;
+      entry.isReported = true;
+      this.#options.onInDoubt(entry);
     }
   }
 
   /** Fails all reads. */
   fail(): void {
-    const barriers = this.#barriers;
-    this.#barriers = [];
-    for (const { done } of barriers) done(false);
+    this.#barriers.expire(0, Number.NEGATIVE_INFINITY);
   }
 }
 

@@ -8,6 +8,8 @@
  */
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
+import type { ReplicaId } from "../../ports/transport.ts";
+import { IDENTITY_BYTES } from "../membership.ts";
 import { readId, type TransactionId, writeId } from "./transaction_id.ts";
 
 /** The first byte of a record. Other protocols use other numbers. */
@@ -18,6 +20,8 @@ export const RECORD = {
   abort: 99,
   decision: 100,
   over: 101,
+  peer: 102,
+  joined: 103,
 } as const;
 
 /** A participant's yes: what it needs to commit, whatever happens. */
@@ -35,6 +39,10 @@ export type TwoPhaseRecord =
   /** The replica has been started once more. */
   | { readonly type: typeof RECORD.life; readonly life: number }
   | VoteRecord
+  /** The identity by which another replica is known. */
+  | { readonly type: typeof RECORD.peer; readonly replica: ReplicaId; readonly identity: Uint8Array }
+  /** All others know this replica by its identity: it may vote. */
+  | { readonly type: typeof RECORD.joined }
   /** The participant has committed; the coordinator has decided to. */
   | {
     readonly type: typeof RECORD.commit | typeof RECORD.decision;
@@ -44,9 +52,14 @@ export type TwoPhaseRecord =
   /** The participant has aborted; every participant has acknowledged the coordinator's decision. */
   | { readonly type: typeof RECORD.abort | typeof RECORD.over; readonly id: TransactionId };
 
-/** Appends the bytes of a record. */
-export function writeRecord(writer: ByteWriter, record: TwoPhaseRecord): void {
+function writeRecord(writer: ByteWriter, record: TwoPhaseRecord): void {
   writer.u8(record.type);
+  if (record.type === RECORD.joined) return;
+  if (record.type === RECORD.peer) {
+    writer.u8(record.replica);
+    writer.raw(record.identity);
+    return;
+  }
   if (record.type === RECORD.life) {
     writer.varint(record.life);
     return;
@@ -69,7 +82,7 @@ export function encodeRecord(record: TwoPhaseRecord): Uint8Array {
 }
 
 /**
- * Reads a record. The command is fresh memory.
+ * Reads a record. The command and the identity are fresh memory.
  *
  * @throws {CodecError} when it is none: the log was written by something else
  */
@@ -91,6 +104,12 @@ export function decodeRecord(bytes: Uint8Array): TwoPhaseRecord {
       const id = readId(reader);
       return { type, id, timestamp: reader.varint() };
     }
+    case RECORD.peer: {
+      const replica = reader.u8();
+      return { type, replica, identity: reader.raw(IDENTITY_BYTES).slice() };
+    }
+    case RECORD.joined:
+      return { type };
     case RECORD.abort:
     case RECORD.over:
       return { type, id: readId(reader) };

@@ -15,7 +15,8 @@ import { KvError } from "../errors.ts";
 import type { SnapshotSource, StateMachine } from "../replication.ts";
 import { decodeRecord, encodeRecord, type TwoPhaseRecord } from "./records.ts";
 
-const VERSION = 1;
+/** The first byte of a snapshot. Versions of Multi-Paxos count from 1, these from 33: so a snapshot tells whose it is. */
+export const SNAPSHOT_VERSION = 33;
 
 /** The first slice of a snapshot. */
 export interface SnapshotHeader {
@@ -30,7 +31,7 @@ export interface SnapshotHeader {
 /** The bytes of a header. */
 export function encodeHeader({ replicas, clock, records }: SnapshotHeader): Uint8Array {
   const writer = new ByteWriter(256);
-  writer.u8(VERSION);
+  writer.u8(SNAPSHOT_VERSION);
   writer.u8(replicas);
   writer.varint(clock);
   for (const record of records) writer.blob(encodeRecord(record));
@@ -45,9 +46,9 @@ export function encodeHeader({ replicas, clock, records }: SnapshotHeader): Uint
 export function decodeHeader(bytes: Uint8Array): SnapshotHeader {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== VERSION) {
+  if (version !== SNAPSHOT_VERSION) {
     throw new CodecError(
-      `a snapshot of two-phase commit of version ${version}; this is version ${VERSION}: update first`,
+      `a snapshot of two-phase commit of version ${version}; this is version ${SNAPSHOT_VERSION}: update first`,
     );
   }
   const replicas = reader.u8();

@@ -3,205 +3,155 @@
  * it; all of them have to be up for a write to go through, and what was acknowledged is in the log of each.
  *
  * The protocol is the textbook's: prepare, durable votes, durable decision, go, durable commits, acknowledgements, and
- * then the reply. The parts are in `coordinator.ts` and `participant.ts`; here they are wired to each other and to the
- * outside, behind the face that front doors see. Every handler runs to completion before the next.
+ * then the reply. The parts are in `coordinator.ts` and `participant.ts`, their wiring in `node.ts`; here is the face that
+ * front doors see.
  *
  * A revision is the number of commands that have changed something, as under every other protocol: commits have one order
  * on all replicas (see `participant.ts`), so it is the same everywhere.
  *
  * @module
  */
-import { CodecError } from "../../codec/byte_reader.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { type Log, LogError } from "../../ports/log.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { Alarm } from "../alarm.ts";
-import { KvError, OutcomeUnknown } from "../errors.ts";
+import type { KvError } from "../errors.ts";
 import { Housekeeping } from "../housekeeping.ts";
 import { readFrom, submitTo } from "../promise_forms.ts";
-import type { Completion, Replication, ReplicationState, ReplicationStatus } from "../replication.ts";
-import { Snapshotter } from "../snapshotter.ts";
-import { Coordinator } from "./coordinator.ts";
-import { HybridClock } from "./hybrid_clock.ts";
-import { readFrame } from "./message_codec.ts";
-import { MESSAGE, type Message } from "./messages.ts";
-import { type ResolvedTwoPhaseOptions, resolveTwoPhaseOptions, type TwoPhaseCommitOptions } from "./options.ts";
-import { Outbox } from "./outbox.ts";
-import { Participant } from "./participant.ts";
-import { encodeRecord, RECORD, type TwoPhaseRecord } from "./records.ts";
-import { blockedError, describeInDoubt, fullError, refusalOf } from "./refusals.ts";
-import { encodeHeader, recoverFrom, withHeader } from "./snapshots.ts";
+import { ReplicaLife } from "../replica_life.ts";
+import type { Completion, Replication, ReplicationStatus } from "../replication.ts";
+import { TwoPhaseNode } from "./node.ts";
+import {
+  type ResolvedTwoPhaseOptions,
+  resolveTwoPhaseOptions,
+  type TwoPhaseCommitOptions,
+  type TwoPhaseEvent,
+} from "./options.ts";
+import { blockedError, fullError, unavailable } from "./refusals.ts";
+import { twoPhaseStatus } from "./status.ts";
 
 const NOTHING = new Uint8Array(0);
-/** How long a replica that closes waits for what it has accepted. */
-const CLOSE_MS = 5000;
 /** The replica that proposes what falls due: writes need every replica, so it might as well be always the same. */
 const HOUSEKEEPER: ReplicaId = 0;
 
-/** One replica of a replicated state machine. */
+/** A read that came before this replica was known to the others. */
+interface EarlyRead {
+  readonly keys: readonly string[] | null;
+  readonly since: number;
+  readonly done: (error: KvError | null) => void;
+}
+
+/**
+ * One replica of a replicated state machine.
+ *
+ * @example Three replicas in one process
+ * ```ts
+ * import {
+ *   createMemoryTransports,
+ *   decodeResult,
+ *   encodeCommand,
+ *   keyFromText,
+ *   KVStore,
+ *   MemoryLog,
+ *   systemClock,
+ *   systemRandom,
+ *   TwoPhaseCommit,
+ * } from "@x/kvpaxos";
+ *
+ * const replicas = createMemoryTransports(3).map((transport, id) =>
+ *   new TwoPhaseCommit({
+ *     id,
+ *     replicas: 3,
+ *     transport,
+ *     log: new MemoryLog({ clock: systemClock, random: systemRandom }),
+ *     clock: systemClock,
+ *     random: systemRandom,
+ *     stateMachine: new KVStore(),
+ *   })
+ * );
+ * await Promise.all(replicas.map((replica) => replica.start()));
+ *
+ * const visit = encodeCommand({ type: "increment", key: keyFromText("visits"), delta: 1n });
+ * for (const replica of replicas) await replica.submit(visit);
+ * const found = decodeResult(await replicas[2]!.read(encodeCommand({ type: "get", key: keyFromText("visits") })));
+ * if (found.type === "get") console.log(new TextDecoder().decode(found.entry?.value)); // 3
+ *
+ * await Promise.all(replicas.map((replica) => replica.close()));
+ * ```
+ */
 export class TwoPhaseCommit implements Replication {
+  /** Reads say which keys they are of, and wait for no others. */
+  readonly locksKeys = true;
   readonly #options: ResolvedTwoPhaseOptions;
   readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #order: HybridClock;
-  readonly #outbox: Outbox;
-  readonly #coordinator: Coordinator;
-  readonly #participant: Participant;
-  readonly #snapshotter: Snapshotter;
+  readonly #life: ReplicaLife;
   readonly #housekeeping: Housekeeping;
   readonly #alarm: Alarm;
-  #state: ReplicationState = "starting";
-  #reason: string | null = null;
-  /** Messages may leave when the record of this life is durable. */
-  #lifeAt = Number.POSITIVE_INFINITY;
-  #isAlive = false;
+  #node: TwoPhaseNode | null = null;
   /** What callers are told when the handler is done: they may call in again. */
   #answers: (() => void)[] = [];
-  #applied = 0;
-  #appliedPosition = 0;
-  #durable = 0;
-  /** The position of the stored snapshot, or of the one being written. */
-  #snapshotAt = 0;
-  #isFlushScheduled = false;
-  #isHandling = false;
-  #failureListener: ((error: KvError) => void) | null = null;
-  #closing: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
-  #closeBy = Number.POSITIVE_INFINITY;
+  #early: EarlyRead[] = [];
+  #eventListener: (event: TwoPhaseEvent) => void = () => {};
 
   /** A replica that does not serve yet: {@link start} it. */
   constructor(options: TwoPhaseCommitOptions) {
-    const resolved = resolveTwoPhaseOptions(options);
-    const { id, replicas, log, clock, transport, random, times, stateMachine: machine } = resolved;
-    this.#options = resolved;
+    this.#options = resolveTwoPhaseOptions(options);
+    const { clock, log, stateMachine } = this.#options;
     this.#clock = clock;
-    this.#log = log;
-    this.#order = new HybridClock(() => clock.now());
-    this.#outbox = new Outbox(id, transport);
-    const send = (to: ReplicaId, message: Message): void => this.#outbox.send(to, message);
-    const append = (record: TwoPhaseRecord): number => log.append(encodeRecord(record));
-    this.#coordinator = new Coordinator({
-      id,
-      replicas,
-      clock: this.#order,
-      wallTime: () => clock.now(),
-      conflicts: (command) => machine.conflicts?.(command) ?? null,
-      send,
-      append,
-      times,
-      random: () => random.next(),
+    this.#life = new ReplicaLife(clock, log, {
+      after: () => this.#after(),
+      flush: () => this.#node!.flush(),
+      isIdle: () => this.#isIdle,
+      onClosing: () => this.#housekeeping.turn(false),
+      stop: () => this.#stop(),
+      fail: (refused, unknown) => this.#tellAll(refused, unknown),
     });
-    this.#participant = new Participant({
-      id,
-      replicas,
-      clock: this.#order,
-      machine,
-      send,
-      append,
-      onApplied: (transaction, command, result) => {
-        this.#applied++;
-        this.#coordinator.onApplied(transaction, result);
-        this.#onApplied(command.length);
-      },
-      retry_ms: times.retry_ms,
-    });
-    const withState = { snapshot: () => withHeader(this.#header(), machine.snapshot()) };
-    this.#snapshotter = new Snapshotter(log, clock, withState, resolved, (position) => log.truncate(position));
-    this.#alarm = new Alarm(clock, () => this.#handle(() => this.#onTick()));
-    this.#housekeeping = new Housekeeping(clock, machine, (command, done) => this.propose(command, done));
-  }
-
-  #header(): Uint8Array {
-    const { life } = this.#coordinator;
-    return encodeHeader({
-      replicas: this.#options.replicas,
-      clock: this.#order.latest,
-      records: [{ type: RECORD.life, life }, ...this.#participant.records(), ...this.#coordinator.records()],
-    });
-  }
-
-  #onApplied(bytes: number): void {
-    if (!this.#snapshotter.isDue(bytes) || this.#durable < 1 || this.#durable < this.#snapshotAt) return;
-    this.#snapshotAt = this.#durable;
-    this.#snapshotter.begin(this.#durable);
+    this.#alarm = new Alarm(clock, () => this.#handle((node) => this.#onTick(node)));
+    this.#housekeeping = new Housekeeping(clock, stateMachine, (command, done) => this.propose(command, done));
   }
 
   /** Restores the stored snapshot, takes in what the log says after it, locks included, and joins the others. */
   start(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#state !== "starting") throw new KvError("CLOSED", `cannot start: this replica is ${this.#state}`);
-      this.#recover();
-      this.#log.listen({
-        onDurable: (position) => this.#handle(() => this.#onDurable(position)),
-        onFailure: (error) => this.#fail(error.message),
+    return this.#life.start(() => {
+      const { log, transport } = this.#options;
+      const node = new TwoPhaseNode(this.#options, (event) => this.#eventListener(event));
+      this.#node = node;
+      log.listen({
+        onDurable: (position) => this.#handle(() => node.onDurable(position)),
+        onFailure: (error) => this.#life.fail(error.message),
       });
-      this.#options.transport.listen({ onMessage: (from, body) => this.#handle(() => this.#onFrame(from, body)) });
-      this.#state = "serving";
-      this.#lifeAt = this.#coordinator.begin();
-      this.#handle(() => this.#participant.advance());
+      transport.listen({
+        onMessage: (from, body) => this.#handle(() => node.onFrame(from, body)),
+        onPeer: (peer, isConnected) => this.#handle(() => node.onPeer(peer, isConnected)),
+      });
+    }, () => {
+      this.#node!.onTick();
+      this.#node!.settle();
       this.#housekeeping.turn(this.#options.id === HOUSEKEEPER);
-      resolve();
     });
   }
 
-  #recover(): void {
-    const now = this.#clock.monotonic();
-    const take = (record: TwoPhaseRecord): void => {
-      this.#coordinator.recover(record, now);
-      this.#participant.recover(record, now);
-    };
-    this.#snapshotAt = recoverFrom(this.#log, this.#options.stateMachine, this.#options.replicas, {
-      onHeader: ({ clock, records }) => {
-        this.#order.observe(clock);
-        for (const record of records) take(record);
-      },
-      onRecord: (record, position) => {
-        take(record);
-        this.#durable = position;
-        this.#participant.advance();
-      },
+  #handle(handler: (node: TwoPhaseNode) => void): void {
+    this.#life.handle(() => {
+      handler(this.#node!);
+      this.#node!.settle();
     });
-    this.#durable = this.#log.durablePosition;
-    this.#appliedPosition = this.#durable;
-  }
-
-  /** Runs a handler to its end, and then what follows from it. An assertion that fails ends the replica. */
-  #handle(handler: () => void): void {
-    if (this.#state !== "serving") return;
-    if (this.#isHandling) throw new Error("a handler was called by another one");
-    this.#isHandling = true;
-    try {
-      handler();
-      this.#hearOneself();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
-      // A log that takes no more says why to its listener; anything else is a fault of this code.
-      if (!(error instanceof LogError)) throw error;
-    } finally {
-      this.#isHandling = false;
-    }
-    this.#after();
-  }
-
-  #hearOneself(): void {
-    for (let local = this.#outbox.takeLocal(); local.length > 0; local = this.#outbox.takeLocal()) {
-      for (const message of local) this.#onMessage(this.#options.id, message);
-    }
   }
 
   #after(): void {
+    const node = this.#node!;
+    if (node.membership.mayVote && this.#early.length > 0) this.#admitEarly();
     this.#answer();
-    if (this.#state !== "serving") return;
-    const isReady = this.#isAlive && this.#coordinator.wantsFlush;
-    if (isReady || this.#outbox.hasMessages) this.#scheduleFlush();
+    if (!this.#life.isServing) return;
+    if (node.wantsFlush) this.#life.scheduleFlush();
     this.#housekeeping.schedule();
-    if (this.#closing !== null) this.#closeWhenIdle();
-    if (this.#state !== "serving") return;
-    this.#armAlarm();
+    this.#arm();
   }
 
-  #armAlarm(): void {
-    const isBusy = this.#coordinator.isBusy || this.#participant.isBusy || this.#closing !== null;
-    if (isBusy) this.#alarm.set(this.#clock.monotonic() + this.#options.times.retry_ms / 2);
+  #arm(): void {
+    const node = this.#node!;
+    const isBusy = node.isBusy || this.#early.length > 0;
+    const soon = isBusy ? this.#clock.monotonic() + this.#options.times.retry_ms / 2 : Number.POSITIVE_INFINITY;
+    this.#alarm.set(Math.min(soon, node.deadline, this.#life.closeBy));
   }
 
   #answer(): void {
@@ -210,45 +160,17 @@ export class TwoPhaseCommit implements Replication {
     for (const answer of answers) answer();
   }
 
-  #onFrame(from: ReplicaId, body: Uint8Array): void {
-    let messages: readonly Message[];
-    try {
-      messages = readFrame(body);
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      // What a peer of another version says is as good as lost.
-      return;
-    }
-    for (const message of messages) this.#onMessage(from, message);
+  #onTick(node: TwoPhaseNode): void {
+    node.onTick();
+    const latest = this.#clock.monotonic() - this.#options.times.patience_ms;
+    const isHopeless = node.hindrance?.isPassing === false;
+    const late = this.#early.filter(({ since }) => isHopeless || since <= latest);
+    this.#early = this.#early.filter((read) => !late.includes(read));
+    for (const { done } of late) this.#answers.push(() => done(this.#unavailable()));
   }
 
-  #onMessage(from: ReplicaId, message: Message): void {
-    const now = this.#clock.monotonic();
-    switch (message.type) {
-      case MESSAGE.prepare:
-      case MESSAGE.go:
-      case MESSAGE.abort:
-      case MESSAGE.inquire:
-        this.#participant.onMessage(from, message, now);
-        return;
-      default:
-        if (message.id.coordinator === this.#options.id) this.#coordinator.onMessage(from, message, now);
-    }
-  }
-
-  #onDurable(position: number): void {
-    this.#durable = position;
-    if (position >= this.#lifeAt) this.#isAlive = true;
-    this.#coordinator.onDurable(position, this.#clock.monotonic());
-    const applied = this.#applied;
-    this.#participant.onDurable(position);
-    if (this.#applied > applied) this.#appliedPosition = position;
-  }
-
-  #onTick(): void {
-    const now = this.#clock.monotonic();
-    this.#coordinator.onTick(now);
-    this.#participant.onTick(now, this.#options.times.patience_ms);
+  #unavailable(): KvError {
+    return unavailable(this.#node?.hindrance?.reason ?? "this replica does not serve");
   }
 
   /** Coordinates a command. See {@link Replication.propose}; `done` is called when every replica has committed it. */
@@ -259,52 +181,50 @@ export class TwoPhaseCommit implements Replication {
       return;
     }
     const answer: Completion = (error, result) => void this.#answers.push(() => done(error, result));
-    this.#coordinator.add(command.slice(), answer, this.#clock.monotonic());
-    this.#scheduleFlush();
+    this.#node!.coordinator.add(command.slice(), answer, this.#clock.monotonic());
+    this.#life.scheduleFlush();
   }
 
   #refusalOf(bytes: number): KvError | null {
-    if (this.#state !== "serving" || this.#closing !== null) return refusalOf(this.#state, this.#reason);
+    if (!this.#life.isOpen) return this.#life.refusal();
+    const { coordinator, hindrance } = this.#node!;
+    if (hindrance?.isPassing === false) return this.#unavailable();
     const { maxPending_bytes } = this.#options;
-    const waiting_bytes = this.#coordinator.bytes;
-    return waiting_bytes + bytes <= maxPending_bytes ? null : fullError(waiting_bytes, maxPending_bytes);
+    return coordinator.bytes + bytes <= maxPending_bytes ? null : fullError(coordinator.bytes, maxPending_bytes);
   }
 
   /**
-   * Calls `done` when everything that this replica has voted for is applied or aborted: any of it may have been seen, or
-   * acknowledged, elsewhere. Without the key it waits for all of it, not for what concerns the read alone.
+   * Calls `done` when everything that this replica has voted for and that concerns `keys`, null for all, is applied or
+   * aborted: any of it may have been seen, or acknowledged, elsewhere. See {@link ReadBarriers}.
    */
-  barrier(done: (error: KvError | null) => void): void {
-    if (this.#state !== "serving" || this.#closing !== null) return done(refusalOf(this.#state, this.#reason));
-    let isAtOnce = true;
-    this.#participant.barrier(this.#clock.monotonic(), (isOver) => {
-      const error = isOver
-        ? null
-        : this.#state === "serving"
-        ? blockedError(this.#participant.inDoubt)
-        : refusalOf(this.#state, this.#reason);
-      if (isAtOnce) done(error);
-      // What was applied since then belongs to the state too: it makes the read no older.
-      else this.#answers.push(() => done(error));
-    });
-    isAtOnce = false;
-    this.#armAlarm();
+  barrier(done: (error: KvError | null) => void, keys: readonly string[] | null = null): void {
+    if (!this.#life.isOpen) return done(this.#life.refusal());
+    const { membership, participant } = this.#node!;
+    if (membership.refusedBy !== null) return done(this.#unavailable());
+    const now = this.#clock.monotonic();
+    // Its log may be empty because it is new, or because it was lost: only the others know.
+    if (!membership.mayVote) this.#early.push({ keys, since: now, done });
+    else {
+      let isAtOnce = true;
+      participant.barrier(keys, now, (obstacle) => {
+        const error = obstacle === null
+          ? null
+          : this.#life.isServing
+          ? blockedError(obstacle, participant.inDoubt[0])
+          : this.#life.refusal();
+        if (isAtOnce) done(error);
+        // What was applied since then belongs to the state too: it makes the read no older.
+        else this.#answers.push(() => done(error));
+      });
+      isAtOnce = false;
+    }
+    this.#arm();
   }
 
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled || this.#state !== "serving") return;
-    this.#isFlushScheduled = true;
-    this.#clock.defer(() => {
-      this.#isFlushScheduled = false;
-      this.#handle(() => this.#flush());
-    });
-  }
-
-  /** The end of a turn: what came together goes out together. */
-  #flush(): void {
-    if (this.#isAlive) this.#coordinator.flush(this.#clock.monotonic());
-    this.#hearOneself();
-    this.#outbox.flush();
+  #admitEarly(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const { done, keys } of early) this.barrier(done, keys);
   }
 
   /** {@link propose} as a promise. */
@@ -319,82 +239,57 @@ export class TwoPhaseCommit implements Replication {
 
   /** Figures for status pages and metrics. */
   status(): ReplicationStatus {
+    const node = this.#node;
+    const { state, reason } = this.#life;
     return {
       protocol: "2pc",
-      state: this.#state,
-      reason: this.#reason,
-      applied: this.#applied,
-      pending: this.#coordinator.count,
-      appliedPosition: this.#appliedPosition,
-      snapshots: this.#snapshotter.taken,
-      snapshotFailure: this.#snapshotter.failure,
+      state,
+      reason,
+      applied: node?.applied ?? 0,
+      pending: node?.coordinator.count ?? 0,
+      appliedPosition: node?.appliedPosition ?? 0,
+      snapshots: node?.snapshotter.taken ?? 0,
+      snapshotFailure: node?.snapshotter.failure ?? null,
       cluster: null,
-      inDoubt: describeInDoubt(this.#participant.inDoubt, this.#clock.monotonic()),
+      ...(node === null ? {} : { twoPhase: twoPhaseStatus(node, this.#life, this.#clock.monotonic()) }),
     };
   }
 
   /** Names who is told, once, when this replica has failed. */
   onFailure(callback: (error: KvError) => void): void {
-    this.#failureListener = callback;
+    this.#life.onFailure(callback);
   }
 
-  #fail(reason: string): void {
-    if (this.#state === "failed" || this.#state === "closed") return;
-    this.#state = "failed";
-    this.#reason = reason;
-    this.#stop();
-    const refused = refusalOf(this.#state, this.#reason);
-    this.#tellAll(refused, new OutcomeUnknown(`this replica failed while the write was under way: ${reason}`));
-    this.#failureListener?.(refused);
-    if (this.#closing !== null) this.#finishClosing();
+  /** Names who is told of what happens, such as transactions in doubt. */
+  onEvent(callback: (event: TwoPhaseEvent) => void): void {
+    this.#eventListener = callback;
   }
 
   #stop(): void {
     this.#alarm.cancel();
     this.#housekeeping.turn(false);
-    this.#snapshotter.close();
+    this.#node?.snapshotter.close();
+    // One that has failed had better say nothing any more.
+    if (this.#life.state === "closed") this.#node?.withdraw();
     this.#options.transport.close();
   }
 
   #tellAll(refused: KvError, unknown: KvError): void {
-    this.#coordinator.fail(refused, unknown);
-    this.#participant.fail();
+    const early = this.#early;
+    this.#early = [];
+    this.#node?.coordinator.fail(refused, unknown);
+    this.#node?.participant.fail();
     this.#answer();
+    for (const { done } of early) done(refused);
+  }
+
+  get #isIdle(): boolean {
+    const { coordinator, participant } = this.#node!;
+    return coordinator.count === 0 && participant.reads === 0 && this.#early.length === 0;
   }
 
   /** Finishes what was accepted, if the others help, closes the log and the transport, and stops. */
   close(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#state === "closed") return resolve();
-      if (this.#closing !== null) {
-        this.#closing.push({ resolve, reject });
-        return;
-      }
-      this.#closing = [{ resolve, reject }];
-      this.#closeBy = this.#clock.monotonic() + CLOSE_MS;
-      if (this.#state !== "serving") this.#finishClosing();
-      else this.#handle(() => this.#housekeeping.turn(false));
-    });
-  }
-
-  #closeWhenIdle(): void {
-    const isIdle = this.#coordinator.count === 0 && this.#participant.reads === 0;
-    if (!isIdle && this.#clock.monotonic() < this.#closeBy) return;
-    this.#state = "closed";
-    this.#stop();
-    const refused = new KvError("UNAVAILABLE", "the replica has stopped: try another one");
-    this.#tellAll(refused, new OutcomeUnknown("the replica stopped while the write was under way"));
-    this.#finishClosing();
-  }
-
-  #finishClosing(): void {
-    const waiting = this.#closing ?? [];
-    this.#log.close((error) => {
-      if (this.#state !== "failed") this.#state = "closed";
-      for (const { resolve, reject } of waiting) {
-        if (error === null || this.#state === "failed") resolve();
-        else reject(error);
-      }
-    });
+    return this.#life.close();
   }
 }

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { txnFromJson } from "../../core/kv/json/commands.ts";
-import { resultToJson } from "../../core/kv/json/results.ts";
+import { resultToJson, txnFromJson } from "../../core/kv/json/json_form.ts";
 import type { Service } from "../service.ts";
 import { boundResult } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";

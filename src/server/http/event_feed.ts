@@ -14,7 +14,7 @@
 import { textToBytes } from "../../codec/bytes.ts";
 import { Compacted, KvError } from "../../core/errors.ts";
 import type { KVStore, Watch } from "../../core/kv/kv_store.ts";
-import { eventToJson } from "../../core/kv/json/results.ts";
+import { eventToJson } from "../../core/kv/json/json_form.ts";
 import type { WatchEvent } from "../../core/kv/result.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import { problemBody } from "./problem.ts";

@@ -13,7 +13,14 @@ import type { Clock } from "../../ports/clock.ts";
 import type { LogStatus } from "../../ports/log.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
-import { type ClusterFigures, type Figures, type MemoryFigures, type ServerInfo, statusPage } from "../status_page.ts";
+import {
+  type ClusterFigures,
+  type Figures,
+  type MemoryFigures,
+  type ServerInfo,
+  statusPage,
+  unreadyOf,
+} from "../status_page.ts";
 import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
@@ -129,8 +136,9 @@ function operatorRoutes(options: HttpAppOptions): Route[] {
       })],
     ["GET", "/healthz", (c) => c.json({ status: "ok" })],
     ["GET", "/readyz", (c) => {
-      const { state, reason, cluster } = service.replication.status();
-      const unready = cluster?.unready ?? null;
+      const status = service.replication.status();
+      const { state, reason } = status;
+      const unready = unreadyOf(status);
       if (state === "serving" && unready === null) return c.json({ status: "ready" });
       const why = state === "serving" ? unready : `the server is ${state}${reason === null ? "" : `: ${reason}`}`;
       return problemResponse(problemBody("UNAVAILABLE", why ?? "the server is not ready"));

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { ROLES } from "../../core/replication.ts";
-import type { Figures } from "../status_page.ts";
+import { type ClusterStatus, ROLES, type TwoPhaseStatus } from "../../core/replication.ts";
+import { type ClusterFigures, type Figures, unreadyOf } from "../status_page.ts";
+import { oldestInDoubt_ms } from "../two_phase_page.ts";
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 type Family = (name: string, type: "gauge" | "counter", help: string, samples: readonly Sample[]) => void;
@@ -60,22 +61,31 @@ export function metricsText(figures: Figures): string {
     gauge("snapshot_position", "The position that the stored snapshot stands for.", log.snapshotPosition);
     gauge("snapshot_bytes", "Bytes of the stored snapshot.", log.snapshotBytes);
   }
-  clusterMetrics(figures, family);
+  replicaMetrics(figures, family);
   gauge("resident_memory_bytes", "Memory of the process.", memory.resident_bytes);
   gauge("heap_bytes", "Memory in use by the runtime's heap.", memory.heap_bytes);
   return text;
 }
 
 /** Those of a replica: nothing for a server that is alone. */
-function clusterMetrics({ replication: { cluster }, cluster: network }: Figures, family: Family): void {
-  if (cluster === null) return;
+function replicaMetrics({ replication, cluster: network }: Figures, family: Family): void {
+  const { cluster, twoPhase } = replication;
+  const place = cluster ?? twoPhase;
+  if (place === undefined) return;
   const gauge = (name: string, help: string, value: number): void => family(name, "gauge", help, [[{}, value]]);
-  gauge("replica", "The number of this replica, counted from 0.", cluster.id);
-  gauge("replicas", "How many replicas there are.", cluster.replicas);
-  gauge("ready", "Whether this replica can serve.", cluster.unready === null ? 1 : 0);
+  gauge("replica", "The number of this replica, counted from 0.", place.id);
+  gauge("replicas", "How many replicas there are.", place.replicas);
+  gauge("ready", "Whether this replica can take writes.", unreadyOf(replication) === null ? 1 : 0);
+  gauge("may_vote", "Whether this replica votes.", place.mayVote ? 1 : 0);
+  if (cluster !== null) paxosMetrics(cluster, family);
+  if (twoPhase !== undefined) twoPhaseMetrics(twoPhase, family);
+  peerMetrics(network, family);
+}
+
+function paxosMetrics(cluster: ClusterStatus, family: Family): void {
+  const gauge = (name: string, help: string, value: number): void => family(name, "gauge", help, [[{}, value]]);
   gauge("is_leader", "Whether this replica leads.", cluster.role === "leader" ? 1 : 0);
   gauge("has_leader", "Whether this replica knows a leader.", cluster.leader === null ? 0 : 1);
-  gauge("may_vote", "Whether this replica votes.", cluster.mayVote ? 1 : 0);
   gauge("chosen_slot", "The slot up to which every chosen value is known.", cluster.chosenSlot);
   gauge("applied_slot", "The slot up to which the store has applied.", cluster.appliedSlot);
   gauge("lag_slots", "Slots known to be chosen and not yet applied.", cluster.lag);
@@ -87,6 +97,18 @@ function clusterMetrics({ replication: { cluster }, cluster: network }: Figures,
   family("role_up", "gauge", "Whether a role works.", perRole((role) => cluster.roles[role].isUp ? 1 : 0));
   family("role_crashes_total", "counter", "Crashes of a role.", perRole((role) => cluster.roles[role].crashes));
   family("role_restarts_total", "counter", "Restarts of a role.", perRole((role) => cluster.roles[role].restarts));
+}
+
+function twoPhaseMetrics(twoPhase: TwoPhaseStatus, family: Family): void {
+  const gauge = (name: string, help: string, value: number): void => family(name, "gauge", help, [[{}, value]]);
+  gauge("missing_replicas", "Replicas that have not been heard of lately.", twoPhase.missing.length);
+  gauge("coordinating", "Transactions of this replica that are not over.", twoPhase.coordinating);
+  gauge("in_doubt", "Transactions voted for whose outcome is not known here.", twoPhase.inDoubt.length);
+  gauge("in_doubt_oldest_seconds", "The age of the oldest of those in doubt.", oldestInDoubt_ms(twoPhase) / 1000);
+  gauge("waiting_for_locks", "Transactions that wait for locks.", twoPhase.waiting.length);
+}
+
+function peerMetrics(network: ClusterFigures | null, family: Family): void {
   const links = (network?.peers ?? []).flatMap(({ address, link }) => link === null ? [] : [{ address, link }]);
   const perPeer = (value: (link: typeof links[number]["link"]) => number): Sample[] =>
     links.map(({ address, link }) => [{ peer: address }, value(link)]);

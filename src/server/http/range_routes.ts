@@ -7,7 +7,7 @@
 import { toBase64Url } from "../../codec/base64.ts";
 import { EMPTY, type Key, keyToBytes, prefixEnd } from "../../codec/bytes.ts";
 import type { Range } from "../../core/kv/command.ts";
-import { eventToJson, keyedEntryToJson } from "../../core/kv/json/results.ts";
+import { eventToJson, keyedEntryToJson } from "../../core/kv/json/json_form.ts";
 import type { RangeResult, WatchEvent } from "../../core/kv/result.ts";
 import type { Service } from "../service.ts";
 import { fittingEntries, MAX_ANSWER_BYTES } from "./bound_result.ts";

@@ -7,9 +7,7 @@
  */
 import { Hono } from "hono";
 import type { BlankEnv } from "hono/types";
-import { commandFromJson } from "../../core/kv/json/commands.ts";
-import { resultToJson } from "../../core/kv/json/results.ts";
-import type { JsonCommand, JsonResult } from "../../core/kv/json/types.ts";
+import { commandFromJson, type JsonCommand, type JsonResult, resultToJson } from "../../core/kv/json/json_form.ts";
 import { type Consistency, staleReadOf } from "../../core/kv/stale_read.ts";
 import type { Service } from "../service.ts";
 import { boundResult } from "./bound_result.ts";

@@ -16,7 +16,7 @@ import type {
   JsonInteger,
   JsonOperation,
   JsonTxnBody,
-} from "../../core/kv/json/types.ts";
+} from "../../core/kv/json/json_form.ts";
 import { malformed } from "./problem.ts";
 
 /** Bytes: text for its UTF-8 form, or base64. */

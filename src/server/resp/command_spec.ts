@@ -20,6 +20,8 @@ export type Plan =
     readonly kind: "operation";
     readonly operation: Operation;
     readonly reply: (result: Result, out: ReplyWriter) => void;
+    /** Whether replying may change what the client is: the next command begins after it. */
+    readonly changesClient?: boolean;
   }
   /** Something that the connection or the server answers by itself. It must reply before it returns. */
   | {

@@ -4,8 +4,9 @@
  * All commands of a turn are proposed together and all replies of a turn leave in one write. Reads without an
  * unfinished write before them are answered from the store at once; reads behind one go through the log, so a
  * pipeline never waits. The few cases that must wait (a write behind a read whose barrier is under way, a
- * command that looks at the store itself, a client that does not read, too much unfinished work) stop the
- * parser, and with it the wire: what a client can make this server hold is bounded.
+ * command that looks at the store itself, one behind a transaction that changes the client, a client that does not
+ * read, too much unfinished work) stop the parser, and with it the wire: what a client can make this server hold is
+ * bounded.
  *
  * @module
  */
@@ -244,6 +245,7 @@ export class RespConnection {
 
   /** Executes the present command; false, and nothing has happened, when it must wait. */
   #step(): boolean {
+    if (this.#queue.changesClient) return false;
     const parser = this.#parser;
     const spec = this.context.table.find(parser.source, parser.starts[0]!, parser.ends[0]!);
     if (spec !== undefined && spec.shortcut !== undefined && this.state.plain) {
@@ -289,9 +291,10 @@ export class RespConnection {
 
   /** GET, where nothing stands before it: from the bytes of the key to the bytes of the value. */
   #get(): boolean {
-    const parser = this.#parser;
-    if (parser.count !== 2 || this.#queue.length > 0 || !this.#runner.gate.straight()) return false;
-    const place = this.service.store.locate(parser.source, parser.starts[1]!, parser.ends[1]!);
+    const { count, source, starts, ends } = this.#parser;
+    if (count !== 2 || this.#queue.length > 0) return false;
+    if (!this.#runner.gate.straightFor(source, starts[1]!, ends[1]!)) return false;
+    const place = this.service.store.locate(source, starts[1]!, ends[1]!);
     this.#out.protocol = this.state.protocol;
     if (place === null) {
       this.#stats.keyMisses++;

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type ClusterStatus, ROLES } from "../../core/replication.ts";
+import { type ClusterStatus, ROLES, type TwoPhaseStatus } from "../../core/replication.ts";
 import type { ClusterFigures } from "../status_page.ts";
+import { oldestInDoubt_ms } from "../two_phase_page.ts";
 import type { ServerContext } from "./server_context.ts";
 
 /** The Redis whose protocol and replies this server follows: clients choose features by it. */
@@ -82,7 +83,8 @@ const SECTIONS: ReadonlyMap<string, (context: ServerContext) => Fields> = new Ma
         ["kvpaxos_applied_position", status.appliedPosition],
         ["kvpaxos_revision", service.store.revision],
         ...(log === null ? [] : [["kvpaxos_log_bytes", log.bytes] as const]),
-        ...(status.cluster === null ? [] : replicaFields(status.cluster)),
+        ...(status.cluster === null ? [] : paxosFields(status.cluster)),
+        ...(status.twoPhase === undefined ? [] : twoPhaseFields(status.twoPhase)),
         ...(cluster === null ? [] : peerFields(cluster)),
       ];
     }],
@@ -94,7 +96,7 @@ const SECTIONS: ReadonlyMap<string, (context: ServerContext) => Fields> = new Ma
 );
 
 /** What a replica is, and where it stands. The field `role` is `master` on all, because all of them take writes. */
-function replicaFields(cluster: ClusterStatus): Fields {
+function paxosFields(cluster: ClusterStatus): Fields {
   const { leader, roles } = cluster;
   return [
     ["kvpaxos_role", cluster.role],
@@ -113,6 +115,22 @@ function replicaFields(cluster: ClusterStatus): Fields {
       const { isUp, crashes, restarts } = roles[role];
       return [`kvpaxos_role_${role}`, `state=${isUp ? "up" : "down"},crashes=${crashes},restarts=${restarts}`] as const;
     }),
+  ];
+}
+
+function twoPhaseFields(twoPhase: TwoPhaseStatus): Fields {
+  return [
+    ["kvpaxos_role", "participant"],
+    ["kvpaxos_replica", twoPhase.id],
+    ["kvpaxos_replicas", twoPhase.replicas],
+    ["kvpaxos_ready", twoPhase.unready === null ? 1 : 0],
+    ["kvpaxos_unready", twoPhase.unready ?? ""],
+    ["kvpaxos_may_vote", twoPhase.mayVote ? 1 : 0],
+    ["kvpaxos_missing", twoPhase.missing.join(",")],
+    ["kvpaxos_coordinating", twoPhase.coordinating],
+    ["kvpaxos_in_doubt", twoPhase.inDoubt.length],
+    ["kvpaxos_in_doubt_oldest_ms", Math.round(oldestInDoubt_ms(twoPhase))],
+    ["kvpaxos_waiting_for_locks", twoPhase.waiting.length],
   ];
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { KvError } from "../../core/errors.ts";
-import { type Command, isRead } from "../../core/kv/command.ts";
+import { type Command, isRead, type ReadOperation } from "../../core/kv/command.ts";
 import { checkCommand } from "../../core/kv/limits.ts";
 import type { Service } from "../service.ts";
 import type { Plan } from "./command_spec.ts";
@@ -36,7 +36,7 @@ export interface SlotOwner {
 
 /** Runs the plans of one connection. */
 export class PlanRunner {
-  /** The barrier of the present turn. */
+  /** The barriers of the present turn. */
   readonly gate: ReadGate;
   readonly #service: Service;
   readonly #owner: SlotOwner;
@@ -61,7 +61,9 @@ export class PlanRunner {
     if (plan.kind === "inspect") {
       if (this.#owner.unfinished() > 0) return false;
       const slot = this.#owner.begin();
-      this.#read(slot, () => slot.run = plan.run);
+      // It looks when its reply is written; what is behind it must not have looked before, at an older state.
+      slot.changesClient = true;
+      this.#read(slot, null, () => slot.run = plan.run);
       return true;
     }
     const command = plan.kind === "operation" ? plan.operation : plan.command;
@@ -78,13 +80,16 @@ export class PlanRunner {
       if (plan.isStale && this.#service.mayReadStale()) {
         slot.bytes = this.#service.store.query(plan.bytes);
         this.#owner.finish(slot);
-      } else if (reads) this.#query(slot, plan.bytes);
+      } else if (reads) this.#query(slot, command, plan.bytes);
       else this.#propose(slot, plan.bytes);
       return true;
     }
     slot.reply = plan.reply;
+    slot.changesClient = plan.kind === "operation" && plan.changesClient === true;
     if (!reads) this.#write(slot, command);
-    else if (this.#keepsLimits(slot, command)) this.#read(slot, () => slot.result = this.#service.store.read(command));
+    else if (this.#keepsLimits(slot, command)) {
+      this.#read(slot, this.#service.keysOf(command), () => slot.result = this.#service.store.read(command));
+    }
     return true;
   }
 
@@ -106,13 +111,16 @@ export class PlanRunner {
     return true;
   }
 
-  /** Fills `slot` by `read` behind a barrier. */
-  #read(slot: Slot, read: () => void): void {
-    if (this.gate.straight()) {
+  /** Fills `slot` by `read` behind a barrier. `keys` are those that it reads; null for all. */
+  #read(slot: Slot, keys: readonly string[] | null, read: () => void): void {
+    if (this.gate.straight(keys)) {
       read();
       this.#owner.finish(slot);
-      return;
-    }
+    } else this.#wait(slot, read);
+  }
+
+  /** After the gate has said no. */
+  #wait(slot: Slot, read: () => void): void {
     this.#unfinishedReads++;
     this.gate.wait((error) => {
       this.#unfinishedReads--;
@@ -122,9 +130,15 @@ export class PlanRunner {
     });
   }
 
-  #query(slot: Slot, bytes: Uint8Array): void {
-    const kept = this.gate.straight() ? bytes : bytes.slice();
-    this.#read(slot, () => slot.bytes = this.#service.store.query(kept));
+  #query(slot: Slot, command: ReadOperation, bytes: Uint8Array): void {
+    const { store } = this.#service;
+    if (this.gate.straight(this.#service.keysOf(command))) {
+      slot.bytes = store.query(bytes);
+      this.#owner.finish(slot);
+      return;
+    }
+    const kept = bytes.slice();
+    this.#wait(slot, () => slot.bytes = store.query(kept));
   }
 
   #write(slot: Slot, command: Command): void {

@@ -21,6 +21,8 @@ export class Slot {
   /** How many bytes the request took. */
   readonly weight: number;
   ready = false;
+  /** Whether replying may change what the client is or looks at the state: the command behind it begins after that. */
+  changesClient = false;
   /** How many bytes the result holds, once it is ready. */
   held = 0;
 
@@ -74,6 +76,11 @@ export class ReplyQueue {
   /** Whether the first one is ready. */
   get isReady(): boolean {
     return this.#slots[this.#head]?.ready === true;
+  }
+
+  /** Whether the last reply may change what the client is: no command begins before it is written. */
+  get changesClient(): boolean {
+    return this.#slots.length > 0 && this.#slots[this.#slots.length - 1]!.changesClient;
   }
 
   /** Counts what a slot holds that has just become ready. */

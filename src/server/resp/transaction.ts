@@ -97,6 +97,7 @@ export function planExec(connection: RespConnection): Plan {
   return {
     kind: "operation",
     operation: { type: "txn", compare, then, else: [] },
+    changesClient: plans.some((plan) => plan.kind === "local"),
     reply: (result, out) => {
       if (result.type !== "txn") throw new Error(`a transaction gave a result of type ${result.type}`);
       if (result.succeeded) replyPlans(connection, plans, result.results, out);

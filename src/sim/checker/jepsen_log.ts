@@ -52,8 +52,10 @@ function edn(value: Value): string {
 }
 
 function eventOf(match: RegExpExecArray, number: number, time: number): HistoryEvent {
-  const [, process, type, f, text] = match as unknown as [string, string, EventType, string, string];
-  const event = { process: Number(process), f, key: null, time };
+  const type = match[2] as EventType;
+  const f = match[3]!;
+  const text = match[4]!;
+  const event = { process: Number(match[1]), f, key: null, time };
   const value = valueOf(f, text);
   if (value !== undefined && type !== "info") return { ...event, type, value };
   if (type === "invoke" || type === "ok" || !REASON.test(text)) {

@@ -81,18 +81,25 @@ function resultOf(operation: Operation): readonly Step[] | null {
 
 function stepList(value: Value, event: number): readonly Step[] {
   if (!Array.isArray(value)) throw new HistoryError(event, `a txn is a list of operations, not ${show(value)}`);
-  for (const step of value as readonly Value[]) {
-    const good = Array.isArray(step) && step.length === 3 && typeof step[0] === "string" && NAMES.has(step[0]) &&
-      (typeof step[1] === "string" || typeof step[1] === "number") &&
-      (step[0] !== "add" || Number.isSafeInteger(step[2]));
-    if (!good) {
-      throw new HistoryError(
-        event,
-        `${show(step)} is no operation of a txn; write [name, key, value], the name one of ${[...NAMES].join(", ")}`,
-      );
-    }
-  }
-  return (value as unknown as Step[]).map(([name, key, each]) => [name, String(key), each]);
+  return (value as readonly Value[]).map((given) => {
+    const step = stepOf(given);
+    if (step !== null) return step;
+    throw new HistoryError(
+      event,
+      `${show(given)} is no operation of a txn; write [name, key, value], the name one of ${[...NAMES].join(", ")}`,
+    );
+  });
+}
+
+function stepOf(given: Value): Step | null {
+  if (!Array.isArray(given) || given.length !== 3) return null;
+  const [name, key, value] = given as [Value, Value, Value];
+  if (!isStepName(name) || (typeof key !== "string" && typeof key !== "number")) return null;
+  return name === "add" && !Number.isSafeInteger(value) ? null : [name, String(key), value];
+}
+
+function isStepName(name: Value): name is StepName {
+  return typeof name === "string" && NAMES.has(name);
 }
 
 /** A step with its value as a number of its key's table. Of an append and an add `argument` is the value. */

@@ -99,7 +99,17 @@ const TWO_PHASE_COMMIT: Protocol = {
   tolerates: () => 0,
   // Everything is durable in its own log, but a transaction is a vote and a commit there, and not one record.
   isOwnLogComplete: false,
-  make: (parts) => ({ replication: new TwoPhaseCommit(parts) }),
+  make: (parts) => {
+    let observer: HostObserver | null = null;
+    const twoPhaseCommit = new TwoPhaseCommit(parts);
+    twoPhaseCommit.onEvent((event) => {
+      if (event.type === "inDoubt") observer?.onNote(`is in doubt about ${event.transaction}`);
+      if (event.type === "resolved") {
+        observer?.onNote(`knows that ${event.transaction} was ${event.isCommitted ? "committed" : "aborted"}`);
+      }
+    });
+    return { replication: twoPhaseCommit, observe: (given) => void (observer = given) };
+  },
   describe: describeTwoPhaseFrame,
 };
 

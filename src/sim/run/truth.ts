@@ -230,6 +230,14 @@ export class WitnessedMachine implements StateMachine {
     return this.#machine.conflicts?.(command) ?? null;
   }
 
+  queryConflicts(query: Uint8Array): readonly string[] | null {
+    return this.#machine.queryConflicts?.(query) ?? null;
+  }
+
+  isTimed(keys: readonly string[]): boolean {
+    return this.#machine.isTimed?.(keys) ?? false;
+  }
+
   dueCommand(): Uint8Array {
     const command = this.#machine.dueCommand?.();
     if (command === undefined) throw new TypeError("this machine has nothing that falls due");

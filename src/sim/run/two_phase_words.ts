@@ -5,13 +5,13 @@
  */
 import { CodecError } from "../../codec/byte_reader.ts";
 import { readFrame } from "../../core/two_phase_commit/message_codec.ts";
-import { MESSAGE, type Message } from "../../core/two_phase_commit/messages.ts";
+import { MESSAGE, type Message, type TransactionMessage } from "../../core/two_phase_commit/messages.ts";
 import { formatId } from "../../core/two_phase_commit/transaction_id.ts";
 
 /** A frame between replicas in words, such as `Go 1.1.7 timestamp=9, Prepare 1.1.8`. */
 export function describeTwoPhaseFrame(frame: Uint8Array): string {
   try {
-    return readFrame(frame).map(describeMessage).join(", ");
+    return readFrame(frame).messages.map(describeMessage).join(", ");
   } catch (error) {
     if (error instanceof CodecError) return "garbage";
     throw error;
@@ -19,6 +19,19 @@ export function describeTwoPhaseFrame(frame: Uint8Array): string {
 }
 
 function describeMessage(message: Message): string {
+  switch (message.type) {
+    case MESSAGE.hello:
+      return "Hello";
+    case MESSAGE.welcome:
+      return `Welcome ${message.isKnown ? "known" : "unknown"}`;
+    case MESSAGE.inquire:
+      return `Inquire ${message.ids.map(formatId).join(" ")}`;
+    default:
+      return describeTransactionMessage(message);
+  }
+}
+
+function describeTransactionMessage(message: TransactionMessage): string {
   const id = formatId(message.id);
   switch (message.type) {
     case MESSAGE.prepare:
@@ -35,7 +48,5 @@ function describeMessage(message: Message): string {
       return `Abort ${id}`;
     case MESSAGE.acknowledge:
       return `Acknowledge ${id}`;
-    case MESSAGE.inquire:
-      return `Inquire ${id}`;
   }
 }

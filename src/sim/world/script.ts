@@ -59,7 +59,7 @@ export interface ScriptResult {
  * | `heal` | ends that |
  * | `crash 2`, `kill 2`, `stop 2`, `restart 2` | ends and starts a server: with its machine, without it, in good order |
  * | `crash acceptor 2`, `restart acceptor 2` | ends and starts one of its roles |
- * | `slow sync 2 50`, `fail sync 2`, `fill disk 2`, `free disk 2`, `pause 2 100`, `jump 2 -1000`, `flip 2 FILE 70`, `misdirect 2 FILE 0 64 64` | what else can happen to it |
+ * | `slow sync 2 50`, `fail sync 2`, `fill disk 2`, `free disk 2`, `empty disk 2`, `pause 2 100`, `jump 2 -1000`, `flip 2 FILE 70`, `misdirect 2 FILE 0 64 64` | what else can happen to it |
  * | `c1 uses 2,3` | the servers that a client knows, before its first operation; otherwise it knows all |
  * | `c1 put k v`, `c1 get k`, `c1 delete k`, `c1 increment k 2` | an operation; what it gave is told when it ends |
  * | `expect TEXT`, `expect no TEXT` | something that has happened, or has not |
@@ -288,6 +288,9 @@ class ScriptRunner {
       case "freeDisk":
         this.#node(step.node).disk.writable = Number.POSITIVE_INFINITY;
         return;
+      case "emptyDisk":
+        emptyDisk(this.#node(step.node));
+        return;
       case "pause":
         this.#node(step.node).clock?.pause(time.now_us + step.ms * 1000);
         return;
@@ -325,6 +328,13 @@ class ScriptRunner {
     }
     for (const message of isAll || !isOneLink(filter) ? meant : meant.slice(0, 1)) message[verb]();
   }
+}
+
+/** All files of a server that is down are gone, for good. */
+function emptyDisk({ disk, isUp }: SimNode): void {
+  if (isUp) throw new RangeError("the server is up: crash it before its disk is emptied");
+  for (const name of disk.list()) disk.changeName({ kind: "remove", name });
+  disk.syncNames();
 }
 
 async function perform(client: KVClient<string>, step: Extract<Step, { verb: "operation" }>): Promise<string> {

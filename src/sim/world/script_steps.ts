@@ -12,7 +12,10 @@ export type Step =
   | { readonly verb: "hold" | "lose"; readonly filter: MessageFilter }
   | { readonly verb: "deliver" | "drop"; readonly filter: MessageFilter; readonly isAll: boolean }
   | { readonly verb: "crashRole" | "restartRole"; readonly role: string; readonly node: number }
-  | { readonly verb: "crash" | "kill" | "stop" | "restart" | "failSync" | "freeDisk"; readonly node: number }
+  | {
+    readonly verb: "crash" | "kill" | "stop" | "restart" | "failSync" | "freeDisk" | "emptyDisk";
+    readonly node: number;
+  }
   | { readonly verb: "tick"; readonly ms: number }
   | { readonly verb: "wait"; readonly ms: number; readonly text: string }
   | { readonly verb: "uses"; readonly client: number; readonly nodes: readonly number[] }
@@ -72,6 +75,7 @@ const USAGE = [
   "fail sync N",
   "fill disk N [BYTES]",
   "free disk N",
+  "empty disk N",
   "pause|jump N MS",
   "flip N FILE OFFSET",
   "misdirect N FILE FROM TO LENGTH",
@@ -182,6 +186,8 @@ export function parseStep(text: string, line: number): Step | null {
       return { verb: "fillDisk", node: node(2), bytes: words[3] === undefined ? 0 : count(3, "the bytes left") };
     case "free disk":
       return { verb: "freeDisk", node: node(2) };
+    case "empty disk":
+      return { verb: "emptyDisk", node: node(2) };
   }
   return fail(`"${content}" is no step. There are: ${USAGE}`);
 }

@@ -10,8 +10,9 @@
 import type { WatchRequest } from "../../client/connection.ts";
 import { CodecError } from "../../codec/byte_reader.ts";
 import { KvError } from "../../core/errors.ts";
-import { isRead } from "../../core/kv/command.ts";
+import { type Command, isRead } from "../../core/kv/command.ts";
 import { decodeCommand } from "../../core/kv/command_codec.ts";
+import { conflictsOf } from "../../core/kv/conflicts.ts";
 import type { Watch } from "../../core/kv/kv_store.ts";
 import { encodeEvents, encodeResult } from "../../core/kv/result_codec.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -30,20 +31,20 @@ export function executeOn(
   done: (result: Uint8Array) => void,
 ): void {
   const finish = (error: KvError | null, result: Uint8Array): void => done(error === null ? result : refusal(error));
-  let isQuery: boolean;
+  let decoded: Command;
   try {
-    isQuery = isRead(decodeCommand(command));
+    decoded = decodeCommand(command);
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     done(refusal(new KvError("INVALID_ARGUMENT", `not a command: ${error.message}`)));
     return;
   }
-  if (!isQuery || isOrdered) host.replication.propose(command, finish);
+  if (!isRead(decoded) || isOrdered) host.replication.propose(command, finish);
   else {
     host.replication.barrier((error) => {
       if (error === null) done(host.store.query(command));
       else done(refusal(error));
-    });
+    }, conflictsOf(decoded));
   }
 }
 

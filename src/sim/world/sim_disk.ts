@@ -10,7 +10,6 @@
 import { type Disk, DiskError, type DiskFile } from "../../ports/disk.ts";
 import { type PowerLoss, SimInode } from "./sim_inode.ts";
 import type { SimRandom } from "./sim_random.ts";
-import type { ProcessClock, VirtualTime } from "./virtual_time.ts";
 
 type NameChange =
   | { readonly kind: "put"; readonly name: string; readonly inode: SimInode }
@@ -19,6 +18,20 @@ type NameChange =
 
 /** Why a sync failed that was made to. */
 export type SyncOutcome = "ok" | "failed";
+
+/** The time in which a disk does its work. */
+export interface DiskTime {
+  /** Runs `run` after so many microseconds. */
+  after(delay_us: number, run: () => void): unknown;
+}
+
+/** One life of a process that uses a disk. */
+export interface DiskUser {
+  /** Whether it goes on. */
+  readonly isAlive: boolean;
+  /** Runs what the process waited for. */
+  run(callback: () => void): void;
+}
 
 /** What a disk tells its machine. */
 export interface DiskObserver {
@@ -46,8 +59,10 @@ export class SimDisk {
   syncJitter_us = 200;
   /** What syncs take longer while the disk is slow, in microseconds. */
   slow_us = 0;
+  /** How many syncs of files have ended well. */
+  syncs = 0;
   readonly path: string;
-  #time: VirtualTime;
+  #time: DiskTime;
   #random: SimRandom;
   #observer: DiskObserver;
   #names = new Map<string, SimInode>();
@@ -56,7 +71,7 @@ export class SimDisk {
   #mounted: MountedDisk | null = null;
 
   /** An empty disk. */
-  constructor(path: string, time: VirtualTime, random: SimRandom, observer: DiskObserver) {
+  constructor(path: string, time: DiskTime, random: SimRandom, observer: DiskObserver) {
     this.path = path;
     this.#time = time;
     this.#random = random;
@@ -64,8 +79,8 @@ export class SimDisk {
   }
 
   /** The disk for one life of a process. */
-  mount(clock: ProcessClock): Disk {
-    return new MountedDisk(this, clock);
+  mount(user: DiskUser): Disk {
+    return new MountedDisk(this, user);
   }
 
   /** The process that had the disk is gone. What it wrote stays as the next one sees it, on the medium or not. */
@@ -77,12 +92,24 @@ export class SimDisk {
   losePower(corruption: number): Readonly<PowerLoss> {
     const random = this.#random;
     const loss: PowerLoss = { kept: 0, lost: 0, corrupted: 0 };
-    this.#mounted = null;
     for (const change of this.#changes) if (random.chance(0.5)) applyName(this.#durableNames, change);
     for (const inode of new Set(this.#durableNames.values())) inode.losePower(random, corruption, loss);
+    this.#loseUnsynced();
+    return loss;
+  }
+
+  /** A scripted loss of power: `keep` says of each name and then each sector, in order, whether it is kept. */
+  cutPower(keep: () => boolean): void {
+    for (const change of this.#changes) if (keep()) applyName(this.#durableNames, change);
+    for (const inode of new Set(this.#durableNames.values())) inode.cutPower(keep);
+    this.#loseUnsynced();
+  }
+
+  /** What is on the medium is all there is. */
+  #loseUnsynced(): void {
+    this.#mounted = null;
     this.#names = new Map(this.#durableNames);
     this.#changes = [];
-    return loss;
   }
 
   /** The files as processes see them, with their sizes. */
@@ -185,6 +212,7 @@ export class SimDisk {
       return new DiskError("io", name, `sync of ${name} failed`);
     }
     inode.sync(count);
+    this.syncs++;
     this.#observer.onSynced(name, "ok");
     return null;
   }
@@ -201,7 +229,7 @@ export class SimDisk {
   }
 
   /** Runs `work` when a sync that begins now has ended. */
-  later(clock: ProcessClock, work: () => void): void {
+  later(user: DiskUser, work: () => void): void {
     let delay_us = this.sync_us + this.#random.below(this.syncJitter_us + 1);
     if (this.slow_us > 0) {
       delay_us += this.slow_us;
@@ -209,7 +237,7 @@ export class SimDisk {
     }
     this.#time.after(delay_us, () => {
       // The medium takes no notice of a process that stands still.
-      if (clock.isAlive) work();
+      if (user.isAlive) work();
     });
   }
 }
@@ -229,16 +257,16 @@ function applyName(names: Map<string, SimInode>, change: NameChange): void {
 class MountedDisk implements Disk {
   readonly path: string;
   readonly #disk: SimDisk;
-  readonly #clock: ProcessClock;
+  readonly #user: DiskUser;
 
-  constructor(disk: SimDisk, clock: ProcessClock) {
+  constructor(disk: SimDisk, user: DiskUser) {
     this.path = disk.path;
     this.#disk = disk;
-    this.#clock = clock;
+    this.#user = user;
   }
 
   #check(): void {
-    if (!this.#clock.isAlive) throw new DiskError("closed", this.path, "the process has crashed");
+    if (!this.#user.isAlive) throw new DiskError("closed", this.path, "the process has crashed");
   }
 
   lock(): void {
@@ -253,7 +281,7 @@ class MountedDisk implements Disk {
 
   open(name: string): DiskFile {
     this.#check();
-    return new MountedFile(this.#disk, this.#clock, name, this.#disk.find(name));
+    return new MountedFile(this.#disk, this.#user, name, this.#disk.find(name));
   }
 
   create(name: string): DiskFile {
@@ -261,7 +289,7 @@ class MountedDisk implements Disk {
     if (this.#disk.has(name)) throw new DiskError("exists", name, `there is a file ${name} already`);
     const inode = new SimInode();
     this.#disk.changeName({ kind: "put", name, inode });
-    return new MountedFile(this.#disk, this.#clock, name, inode);
+    return new MountedFile(this.#disk, this.#user, name, inode);
   }
 
   rename(from: string, to: string): void {
@@ -294,20 +322,20 @@ class MountedDisk implements Disk {
 class MountedFile implements DiskFile {
   readonly name: string;
   readonly #disk: SimDisk;
-  readonly #clock: ProcessClock;
+  readonly #user: DiskUser;
   readonly #inode: SimInode;
   #isSyncing = false;
   #isClosed = false;
 
-  constructor(disk: SimDisk, clock: ProcessClock, name: string, inode: SimInode) {
+  constructor(disk: SimDisk, user: DiskUser, name: string, inode: SimInode) {
     this.#disk = disk;
-    this.#clock = clock;
+    this.#user = user;
     this.name = name;
     this.#inode = inode;
   }
 
   #check(): void {
-    if (!this.#clock.isAlive) throw new DiskError("closed", this.name, "the process has crashed");
+    if (!this.#user.isAlive) throw new DiskError("closed", this.name, "the process has crashed");
     if (this.#isClosed) throw new DiskError("closed", this.name, `${this.name} was closed`);
   }
 
@@ -342,11 +370,11 @@ class MountedFile implements DiskFile {
     this.#isSyncing = true;
     const count = this.#inode.changes;
     this.#disk.syncPoint();
-    if (!this.#clock.isAlive) return;
-    this.#disk.later(this.#clock, () => {
+    if (!this.#user.isAlive) return;
+    this.#disk.later(this.#user, () => {
       const error = this.#disk.sync(this.name, this.#inode, count);
       this.#disk.syncPoint();
-      this.#clock.run(() => {
+      this.#user.run(() => {
         this.#isSyncing = false;
         done(error);
       });

@@ -169,6 +169,21 @@ export class SimInode {
         if ("bytes" in sector && sector.bytes !== null) previous = sector.bytes;
       });
     }
+    this.#loseUnsynced();
+  }
+
+  /** A scripted loss of power: `keep` says of each sector of each change, in order, whether it is kept. */
+  cutPower(keep: () => boolean): void {
+    for (const change of this.#changes) {
+      forEachSector(change, (sector) => {
+        if (keep()) this.#harden(sector);
+      });
+    }
+    this.#loseUnsynced();
+  }
+
+  /** What is on the medium is all there is. */
+  #loseUnsynced(): void {
     this.#settled += this.#changes.length;
     this.#changes = [];
     this.#seen.copyFrom(this.#durable);

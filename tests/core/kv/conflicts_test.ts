@@ -44,3 +44,17 @@ test("ranges, sessions and expiry conflict with everything", () => {
 test("bytes that are no command conflict with nothing", () => {
   expect(new KVStore().conflicts(new Uint8Array([255]))).toEqual([]);
 });
+
+test("a query conflicts as a command does", () => {
+  expect(new KVStore().queryConflicts(encodeCommand({ type: "get", key: a }))).toEqual(["a"]);
+  expect(new KVStore().queryConflicts(encodeCommand(range))).toBe(null);
+});
+
+test("keys whose entries expire, or have, depend on the time, and no others", () => {
+  const store = new KVStore();
+  store.execute(put, 1000);
+  store.execute({ ...put, key: b, expiry: { type: "at", time_ms: 2000 } }, 1000);
+  expect([[a], [c], [a, c], [b], [a, b]].map((keys) => store.isTimed(keys))).toEqual([false, false, false, true, true]);
+  store.execute({ ...put, key: c }, 3000);
+  expect([store.entry(b), store.isTimed([b])]).toEqual([undefined, true]);
+});

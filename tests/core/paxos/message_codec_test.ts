@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CodecError } from "../../../src/codec/byte_reader.ts";
 import { ByteWriter } from "../../../src/codec/byte_writer.ts";
+import { toHex } from "../../../src/codec/bytes.ts";
 import { readMessage, writeMessage } from "../../../src/core/paxos/message_codec.ts";
 import { MESSAGE, type Message } from "../../../src/core/paxos/messages.ts";
 import { decodeRecord, encodeRecord, RECORD, type SmallRecord } from "../../../src/core/paxos/records.ts";
@@ -65,6 +66,45 @@ describe("the bytes of messages", () => {
       { numRuns: 2000, seed: 1 },
     );
     expect([...seen].toSorted((a, b) => a - b)).toEqual(Object.values(MESSAGE));
+  });
+
+  test("stay as they are: replicas of other versions read them", () => {
+    const ID = new Uint8Array(16).fill(0xee);
+    const ID_HEX = "ee".repeat(16);
+    const AB = new Uint8Array([0xaa, 0xbb]);
+    const golden: readonly (readonly [Message, string])[] = [
+      [{ type: MESSAGE.hello, identity: ID }, "01" + ID_HEX],
+      [{ type: MESSAGE.welcome, identity: ID, isKnown: true }, "02" + ID_HEX + "01"],
+      [{ type: MESSAGE.preVote, ballot: 300 }, "03ac02"],
+      [{ type: MESSAGE.preVoteReply, ballot: 300, isGranted: true, seen: 5, chosen: 7 }, "04ac02010507"],
+      [{ type: MESSAGE.prepare, ballot: 3 }, "0503"],
+      [{
+        type: MESSAGE.promise,
+        ballot: 4,
+        tag: 9,
+        chosen: 5,
+        from: 6,
+        to: 7,
+        entries: [{ slot: 1, ballot: 2, value: AB }],
+      }, "06040900000005060701010202aabb"],
+      [{ type: MESSAGE.nack, ballot: 1, promised: 2 }, "070102"],
+      [
+        { type: MESSAGE.accept, ballot: 1, slot: 2, chosen: 3, value: AB },
+        "08010000000000000002000000000000000300000000000000aabb",
+      ],
+      [{ type: MESSAGE.accepted, ballot: 1, tag: 2, ranges: [3, 4, 300, 301] }, "090102000000040304ac02ad02"],
+      [{ type: MESSAGE.heartbeat, ballot: 1, round: 2, chosen: 3 }, "0a010203"],
+      [{ type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4 }, "0b01020000000304"],
+      [{ type: MESSAGE.forward, life: 1, number: 2, first: 3, batch: AB }, "0c010203aabb"],
+      [{ type: MESSAGE.readRequest, life: 1, id: 2 }, "0d0102"],
+      [{ type: MESSAGE.readReply, life: 1, id: 2, slot: 3 }, "0e010203"],
+      [{ type: MESSAGE.learn, slot: 4 }, "0f04"],
+      [{ type: MESSAGE.learned, slot: 1, values: [AB], chosen: 2, snapshot: 3 }, "100102030102aabb"],
+      [{ type: MESSAGE.fetchSnapshot, slot: 1, part: 2 }, "110102"],
+      [{ type: MESSAGE.snapshotPart, slot: 1, part: 2, isLast: true, checksum: 3, bytes: AB }, "1201020103000000aabb"],
+    ];
+    expect(golden.map(([message]) => toHex(encode(message)))).toEqual(golden.map(([, bytes]) => bytes));
+    expect(golden.map(([message]) => message.type)).toEqual(Object.values(MESSAGE));
   });
 
   test("cut short or of any other kind are a CodecError, never another failure", () => {

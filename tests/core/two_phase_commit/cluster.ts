@@ -6,10 +6,13 @@
  */
 import { ByteWriter } from "../../../src/codec/byte_writer.ts";
 import { bytesToText, textToBytes } from "../../../src/codec/bytes.ts";
-import { encodeMessage, readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
+import { beginFrame, encodeMessage, readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
+import { tagOf } from "../../../src/core/membership.ts";
 import { MESSAGE, type Message } from "../../../src/core/two_phase_commit/messages.ts";
-import type { TwoPhaseCommitOptions } from "../../../src/core/two_phase_commit/options.ts";
+import type { TwoPhaseCommitOptions, TwoPhaseEvent } from "../../../src/core/two_phase_commit/options.ts";
+import { formatId } from "../../../src/core/two_phase_commit/transaction_id.ts";
 import { TwoPhaseCommit } from "../../../src/core/two_phase_commit/two_phase_commit.ts";
+import type { TwoPhaseStatus } from "../../../src/core/replication.ts";
 import type { Clock, Timer } from "../../../src/ports/clock.ts";
 import type { ReplicaId, TransportListener } from "../../../src/ports/transport.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -25,6 +28,8 @@ export interface Sent {
   readonly to: ReplicaId;
   readonly name: MessageName;
   readonly message: Message;
+  /** Of the transaction that it is about, such as `1.1.7`; empty when it is about none or several. */
+  readonly transaction: string;
 }
 
 export interface Replica {
@@ -33,6 +38,8 @@ export interface Replica {
   readonly log: HeldLog;
   readonly machine: KeyedList;
   readonly life: { isAlive: boolean };
+  /** Of all its lives. */
+  readonly events: TwoPhaseEvent[];
   listener: TransportListener | null;
   /** What the start of a life after the first gave. */
   started: Promise<void>;
@@ -41,7 +48,14 @@ export interface Replica {
 const NAMES = new Map(Object.entries(MESSAGE).map(([name, type]) => [type as number, name as MessageName]));
 
 /** A list whose commands are `key=value`, or `*` for something that concerns every key. */
-class KeyedList extends ListMachine {
+export class KeyedList extends ListMachine {
+  /** The keys whose lines depend on the time. */
+  timed: readonly string[] = [];
+
+  isTimed(keys: readonly string[]): boolean {
+    return keys.some((key) => this.timed.includes(key));
+  }
+
   conflicts(command: Uint8Array): readonly string[] | null {
     const [key = ""] = bytesToText(command).split("=");
     return key === "*" ? null : [key];
@@ -61,14 +75,19 @@ export class TwoPhaseCluster {
   readonly #tuning: Partial<TwoPhaseCommitOptions>;
   #draws = 0;
 
-  constructor(replicas = 3, tuning: Partial<TwoPhaseCommitOptions> = {}) {
+  constructor(
+    replicas = 3,
+    tuning: Partial<TwoPhaseCommitOptions> = {},
+    before: (cluster: TwoPhaseCluster) => void = () => {},
+  ) {
     this.#tuning = tuning;
-    this.replicas = Array.from({ length: replicas }, (_, id) => this.#make(id, replicas, null));
+    this.replicas = Array.from({ length: replicas }, (_, id) => this.#make(id, replicas, null, []));
+    before(this);
     for (const { protocol } of this.replicas) void protocol.start();
     this.settle();
   }
 
-  #make(id: ReplicaId, replicas: number, before: HeldLog | null): Replica {
+  #make(id: ReplicaId, replicas: number, before: HeldLog | null, events: TwoPhaseEvent[]): Replica {
     const life = { isAlive: true };
     const alive = (callback: () => void) => (): void => {
       if (life.isAlive) callback();
@@ -90,7 +109,7 @@ export class TwoPhaseCluster {
         send: (to, body) => {
           if (!life.isAlive) return;
           this.onFrame();
-          for (const message of readFrame(body.slice())) this.#take(id, to, message);
+          for (const message of readFrame(body.slice()).messages) this.#take(id, to, message);
         },
         status: () => [],
         close: () => void (replica.listener = null),
@@ -101,19 +120,22 @@ export class TwoPhaseCluster {
       stateMachine: machine,
       ...this.#tuning,
     });
-    const replica: Replica = { id, protocol, log, machine, life, listener: null, started: Promise.resolve() };
+    protocol.onEvent((event) => void events.push(event));
+    const replica: Replica = { id, protocol, log, machine, life, events, listener: null, started: Promise.resolve() };
     return replica;
   }
 
   #take(from: ReplicaId, to: ReplicaId, message: Message): void {
-    const sent: Sent = { from, to, name: NAMES.get(message.type)!, message };
+    const transaction = "id" in message ? formatId(message.id) : "";
+    const sent: Sent = { from, to, name: NAMES.get(message.type)!, message, transaction };
     if (!this.isLost(sent)) this.messages.push(sent);
   }
 
-  /** Delivers one message, whether it is under way or was before. */
-  deliver(sent: Sent): void {
+  /** Delivers one message, whether it is under way or was before, from the log of the sender or another one. */
+  deliver(sent: Sent, identity: Uint8Array = this.replicas[sent.from]!.log.identity): void {
     this.messages = this.messages.filter((each) => each !== sent);
     const writer = new ByteWriter();
+    beginFrame(writer, tagOf(identity));
     writer.blob(encodeMessage(sent.message));
     const body = writer.take();
     this.replicas[sent.to]!.listener?.onMessage(sent.from, body);
@@ -158,13 +180,14 @@ export class TwoPhaseCluster {
     return outcome;
   }
 
-  read(at: ReplicaId): Outcome {
-    const outcome: Outcome = { said: null, calls: 0 };
+  read(at: ReplicaId, keys: readonly string[] | null = null): Outcome & { message: string } {
+    const outcome: Outcome & { message: string } = { said: null, calls: 0, message: "" };
     const { protocol, machine } = this.replicas[at]!;
     protocol.barrier((error) => {
       outcome.calls++;
       outcome.said = error === null ? machine.lines.join(",") : error.code;
-    });
+      outcome.message = error?.message ?? "";
+    }, keys);
     return outcome;
   }
 
@@ -174,9 +197,9 @@ export class TwoPhaseCluster {
     this.replicas[id]!.listener = null;
   }
 
-  /** A dead replica comes back with what was durable. */
-  restart(id: ReplicaId): void {
-    const replica = this.#make(id, this.replicas.length, this.replicas[id]!.log);
+  /** A dead replica comes back with what was durable, or with the log that is given; null for a new one. */
+  restart(id: ReplicaId, log: HeldLog | null = this.replicas[id]!.log): void {
+    const replica = this.#make(id, this.replicas.length, log, this.replicas[id]!.events);
     this.replicas[id] = replica;
     replica.started = replica.protocol.start();
   }
@@ -186,8 +209,13 @@ export class TwoPhaseCluster {
     return this.replicas.map(({ machine }) => machine.lines.join(","));
   }
 
+  /** Figures of a replica. */
+  status(id: ReplicaId): TwoPhaseStatus {
+    return this.replicas[id]!.protocol.status().twoPhase!;
+  }
+
   /** The transactions in doubt at a replica. */
   inDoubt(id: ReplicaId): string[] {
-    return (this.replicas[id]!.protocol.status().inDoubt ?? []).map(({ transaction }) => transaction);
+    return this.status(id).inDoubt.map(({ transaction }) => transaction);
   }
 }

@@ -1,12 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { CodecError } from "../../../src/codec/byte_reader.ts";
 import { ByteWriter } from "../../../src/codec/byte_writer.ts";
-import { decodeMessage, encodeMessage, readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
+import {
+  beginFrame,
+  decodeMessage,
+  encodeMessage,
+  readFrame,
+} from "../../../src/core/two_phase_commit/message_codec.ts";
 import { MESSAGE, type Message } from "../../../src/core/two_phase_commit/messages.ts";
 import { decodeRecord, encodeRecord, RECORD, type TwoPhaseRecord } from "../../../src/core/two_phase_commit/records.ts";
 import { describeTwoPhaseFrame } from "../../../src/sim/run/two_phase_words.ts";
 
 const id = { coordinator: 4, life: 3, number: 2 ** 40 };
+const identity = new Uint8Array(16).fill(7);
 const command = new Uint8Array([1, 2, 3]);
 const time = 1_700_000_000_000;
 
@@ -18,11 +24,15 @@ const MESSAGES: readonly (readonly [string, Message])[] = [
   ["Go 5.3.1099511627776 timestamp=1700000000000", { type: MESSAGE.go, id, timestamp: time }],
   ["Abort 5.3.1099511627776", { type: MESSAGE.abort, id }],
   ["Acknowledge 5.3.1099511627776", { type: MESSAGE.acknowledge, id }],
-  ["Inquire 5.3.1099511627776", { type: MESSAGE.inquire, id }],
+  ["Inquire 5.3.1099511627776 1.1.1", { type: MESSAGE.inquire, ids: [id, { coordinator: 0, life: 1, number: 1 }] }],
+  ["Hello", { type: MESSAGE.hello, identity }],
+  ["Welcome known", { type: MESSAGE.welcome, identity, isKnown: true }],
+  ["Welcome unknown", { type: MESSAGE.welcome, identity, isKnown: false }],
 ];
 
 function frameOf(...messages: readonly Uint8Array[]): Uint8Array {
   const writer = new ByteWriter();
+  beginFrame(writer, 0xfedc_ba98);
   for (const message of messages) writer.blob(message);
   return writer.take();
 }
@@ -31,6 +41,7 @@ describe("messages", () => {
   test.each(MESSAGES)("are read as they were written: %s", (words, message) => {
     const bytes = encodeMessage(message);
     expect(decodeMessage(bytes)).toEqual(message);
+    expect(readFrame(frameOf(bytes)).tag).toBe(0xfedc_ba98);
     expect(describeTwoPhaseFrame(frameOf(bytes, bytes))).toBe(`${words}, ${words}`);
   });
 
@@ -49,6 +60,8 @@ describe("records", () => {
     { type: RECORD.decision, id, timestamp: time },
     { type: RECORD.abort, id },
     { type: RECORD.over, id },
+    { type: RECORD.peer, replica: 3, identity },
+    { type: RECORD.joined },
   ])("are read as they were written: %o", (record) => {
     expect(decodeRecord(encodeRecord(record))).toEqual(record);
   });

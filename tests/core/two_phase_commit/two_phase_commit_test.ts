@@ -110,8 +110,9 @@ describe("a vote that is lost", () => {
     const write = cluster.propose(0, "a=1");
     cluster.pass(1500);
     expect(write).toMatchObject({ said: "UNAVAILABLE", calls: 1 });
-    expect(write.message).toContain("replica 3 did not answer");
+    expect(write.message).toContain("replica 3 did not vote within 1000 ms: nothing was changed");
     cluster.isLost = () => false;
+    cluster.pass(300);
     const next = cluster.propose(1, "a=2");
     cluster.pass(500);
     expect([next.said, ...cluster.lines]).toEqual(["1:a=2", ...EVERYBODY("a=2")]);
@@ -262,14 +263,14 @@ describe("a participant", () => {
     cluster.restart(1);
     cluster.settle();
     const said = new Set<string>();
-    cluster.isLost = ({ from, name, message }) => {
-      if (from === 1 && message.id.coordinator === 2 && name !== "inquire") said.add(`${name} ${message.id.number}`);
+    cluster.isLost = ({ from, name, transaction }) => {
+      if (from === 1 && transaction.startsWith("3.")) said.add(`${name} ${transaction}`);
       return false;
     };
     cluster.propose(2, "a=2");
     cluster.propose(2, "b=2");
     cluster.pass(300);
-    expect([...said]).toEqual(["waiting 1", "vote 2"]);
+    expect([...said]).toEqual(["waiting 3.1.1", "vote 3.1.2"]);
   });
 
   test("gives up a read that waits for too long", () => {
@@ -280,7 +281,8 @@ describe("a participant", () => {
     cluster.crash(0);
     const read = cluster.read(1);
     cluster.pass(4000);
-    expect(read).toEqual({ said: "UNAVAILABLE", calls: 1 });
+    expect(read).toMatchObject({ said: "UNAVAILABLE", calls: 1 });
+    expect(read.message).toContain("the outcome of transaction 1.1.1, which replica 1 decides");
   });
 
   test("takes no locks for a prepare that comes after the abort", () => {
@@ -320,7 +322,13 @@ describe("a participant", () => {
   test("tells nobody an outcome that it does not have", () => {
     const cluster = new TwoPhaseCluster();
     const id = { coordinator: 0, life: 1, number: 99 };
-    cluster.deliver({ from: 2, to: 1, name: "inquire", message: { type: MESSAGE.inquire, id } });
+    cluster.deliver({
+      from: 2,
+      to: 1,
+      name: "inquire",
+      message: { type: MESSAGE.inquire, ids: [id] },
+      transaction: "",
+    });
     cluster.clock.run();
     expect(cluster.messages).toEqual([]);
   });
@@ -333,8 +341,7 @@ describe("snapshots", () => {
       cluster.propose(i % 3, `k${i}=${i}`);
       cluster.pass(20);
     }
-    cluster.isLost = ({ name, message }) =>
-      (name === "go" || name === "abort") && message.id.number === 8 && message.id.coordinator === 0;
+    cluster.isLost = ({ name, transaction }) => (name === "go" || name === "abort") && transaction === "1.1.8";
     const stuck = cluster.propose(0, "stuck=1");
     cluster.settle();
     cluster.propose(1, "later=1");

@@ -52,12 +52,12 @@ export class RedisProcess {
     this.#folder = folder;
   }
 
-  /** Starts one on a free port, and waits until it answers. */
-  static async start(): Promise<RedisProcess> {
+  /** Starts one on a free port, with flags beside the usual ones, and waits until it answers. */
+  static async start(more: readonly string[] = []): Promise<RedisProcess> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "kvpaxos-redis-"));
     const flags = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
-    const child = spawn("redis-server", flags, { stdio: "ignore" });
+    const child = spawn("redis-server", [...flags, ...more], { stdio: "ignore" });
     const redis = new RedisProcess(port, child, folder);
     for (let attempt = 0; attempt < 200; attempt++) {
       try {

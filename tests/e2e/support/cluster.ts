@@ -70,8 +70,8 @@ export class Cluster {
     return process;
   }
 
-  /** Starts the process of a replica, without waiting for it. */
-  async spawn(id: number): Promise<ServerProcess> {
+  /** Starts the process of a replica, without waiting for it. `command` is run instead of the built kvserver. */
+  async spawn(id: number, command?: readonly [program: string, ...args: string[]]): Promise<ServerProcess> {
     if (this.#processes[id] !== null) throw new Error(`replica ${id} runs already`);
     const peers = this.ports.map((port) => `127.0.0.1:${port}`).join(",");
     const { flags = [], flagsOf = () => [], env = {} } = this.#options;
@@ -80,6 +80,7 @@ export class Cluster {
       dataDir: this.dataDir(id),
       flags: ["--peers", peers, ...flags, ...flagsOf(id)],
       env,
+      ...(command === undefined ? {} : { command }),
     });
     this.#processes[id] = process;
     return process;

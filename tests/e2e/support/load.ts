@@ -7,12 +7,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { KVClient } from "../../../src/client/kv_client.ts";
-import type { Value } from "../../../src/sim/checker/history.ts";
-import { COUNTER, KV } from "../../../src/sim/checker/cell_model.ts";
-import type { Recorded } from "../../../src/sim/run/recorder.ts";
+import { LiveCheck } from "../../../src/sim/live/live_check.ts";
+import { classifyLive, type LiveActor, type LiveClient } from "../../../src/sim/live/live_client.ts";
+import type { Kind } from "../../../src/sim/live/kind.ts";
+import { COUNTERS } from "../../../src/sim/live/kinds/counter.ts";
+import { REGISTERS } from "../../../src/sim/live/kinds/register.ts";
 import { SeededRandom } from "../../support/seeded_random.ts";
 import type { Cluster } from "./cluster.ts";
-import { History } from "./history.ts";
 
 /** What a load is like. */
 export interface LoadOptions {
@@ -44,8 +45,8 @@ export interface Summary {
   readonly longestGap_ms: number;
 }
 
-const REGISTERS: readonly string[] = Array.from({ length: 20 }, (_, index) => `register/${index}`);
-const COUNTERS: readonly string[] = Array.from({ length: 5 }, (_, index) => `counter/${index}`);
+const REGISTER_COUNT = 20;
+const COUNTER_COUNT = 5;
 /** Keys that are written once. */
 const KEPT = "kept/";
 /** How long an operation may take: longer than the failures that tests make. */
@@ -57,15 +58,12 @@ const RESUME_MS = 30_000;
 export class Load {
   readonly #cluster: Cluster;
   readonly #options: Required<Omit<LoadOptions, "through">> & Pick<LoadOptions, "through">;
-  readonly #registers = new History();
-  readonly #counters = new History();
+  readonly #registers = checkOf(REGISTERS, REGISTER_COUNT);
+  readonly #counters = checkOf(COUNTERS, COUNTER_COUNT);
   /** The keys of acknowledged writes, each with its value. */
   readonly #kept = new Map<string, string>();
-  readonly #tallies = new Map(COUNTERS.map((key) => [key, { acknowledged: 0, unknown: 0 }]));
   readonly #answers: Answer[] = [];
   readonly #clients = new Map<number, KVClient<string>>();
-  /** What each client has last seen in a register. */
-  readonly #seen = new Map<string, string>();
   readonly #started_ms = performance.now();
   readonly #running: Promise<unknown>;
   #isStopping = false;
@@ -137,17 +135,21 @@ export class Load {
 
   /** Reads everything once more through each of these replicas, and checks all that was told since the start. */
   async verify(through: readonly number[]): Promise<void> {
-    const reader = this.#options.actors;
-    for (const id of through) {
+    for (const [at, id] of through.entries()) {
       const client = this.#cluster.client([id]);
-      for (const key of REGISTERS) await this.#get(reader, client, key);
-      for (const key of COUNTERS) await this.#checkCounter(reader, client, key);
+      const reader = actorOf(this.#options.actors + at, client, new SeededRandom(id));
+      for (const check of [this.#registers, this.#counters]) {
+        expect(await check.reread(reader), `whether replica ${id} shows every ${check.kind.name}`).toBe(true);
+      }
       const there = new Map((await client.range({ prefix: KEPT }).toArray()).map(({ key, value }) => [key, value]));
       const lost = [...this.#kept].filter(([key, value]) => there.get(key) !== value).map(([key]) => key);
       expect(lost, `acknowledged writes that replica ${id} does not have`).toEqual([]);
     }
-    expect(this.#registers.judge(KV)).toBe("linearizable");
-    expect(this.#counters.judge(COUNTER)).toBe("linearizable");
+    for (const check of [this.#registers, this.#counters]) {
+      await check.finish();
+      expect(check.found?.lines.join("\n") ?? "linearizable").toBe("linearizable");
+      expect(check.undecided).toBe(0);
+    }
     expect(this.#kept.size).toBeGreaterThan(0);
   }
 
@@ -180,107 +182,45 @@ export class Load {
 
   async #step(actor: number, dice: SeededRandom, client: KVClient<string>): Promise<void> {
     const kind = dice.next();
-    const register = REGISTERS[Math.floor(dice.next() * REGISTERS.length)]!;
-    const counter = COUNTERS[Math.floor(dice.next() * COUNTERS.length)]!;
-    if (kind < 0.3) await this.#get(actor, client, register);
-    else if (kind < 0.5) await this.#put(actor, client, register);
-    else if (kind < 0.6) await this.#swap(actor, client, register);
-    else if (kind < 0.65) await this.#delete(actor, client, register);
-    else if (kind < 0.7) await this.#sum(actor, client, counter);
-    else if (kind < 0.9) await this.#increment(actor, client, counter);
-    else await this.#keep(actor, client);
-  }
-
-  async #get(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const what = { f: "get", key, value: null, isWrite: false };
-    const read = async (): Promise<string | null> => (await client.get(key))?.value ?? null;
-    const value = await this.#do(this.#registers, actor, what, read, (value) => ({ value }));
-    if (typeof value === "string") this.#seen.set(`${actor} ${key}`, value);
-  }
-
-  /** The sum of a counter; undefined when it could not be read. */
-  async #sum(actor: number, client: KVClient<string>, key: string): Promise<number | undefined> {
-    const what = { f: "get", key, value: null, isWrite: false };
-    const read = async (): Promise<number> => Number((await client.get(key))?.value ?? "0");
-    return await this.#do(this.#counters, actor, what, read, (value) => ({ value }));
-  }
-
-  async #put(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const value = this.#fresh(actor);
-    const what = { f: "put", key, value, isWrite: true };
-    await this.#do(this.#registers, actor, what, () => client.put(key, value), () => ({ value }));
-  }
-
-  async #swap(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const from = this.#seen.get(`${actor} ${key}`);
-    if (from === undefined) return await this.#put(actor, client, key);
-    const to = this.#fresh(actor);
-    const what = { f: "cas", key, value: [from, to], isWrite: true };
-    await this.#do(
-      this.#registers,
-      actor,
-      what,
-      () => client.compareAndSet(key, { value: from }, to),
-      ({ swapped }) => swapped ? { value: [from, to] } : null,
-    );
-  }
-
-  async #delete(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const what = { f: "delete", key, value: null, isWrite: true };
-    await this.#do(this.#registers, actor, what, () => client.delete(key), ({ deleted }) => ({ value: deleted }));
-  }
-
-  async #increment(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const what = { f: "increment", key, value: 1, isWrite: true };
-    const tally = this.#tallies.get(key)!;
-    const add = async (): Promise<number> => Number(await client.increment(key));
-    const sum = await this.#do(this.#counters, actor, what, add, (value) => ({ value }), () => tally.unknown++);
-    if (sum !== undefined) tally.acknowledged++;
-  }
-
-  async #checkCounter(actor: number, client: KVClient<string>, key: string): Promise<void> {
-    const sum = await this.#sum(actor, client, key);
-    const { acknowledged, unknown } = this.#tallies.get(key)!;
-    const about = `${key}: ${acknowledged} increments acknowledged, ${unknown} of unknown outcome`;
-    expect(sum, about).toBeGreaterThanOrEqual(acknowledged);
-    expect(sum, about).toBeLessThanOrEqual(acknowledged + unknown);
-  }
-
-  /** A key that nobody else writes, and that is never written again. */
-  async #keep(actor: number, client: KVClient<string>): Promise<void> {
-    const value = this.#fresh(actor);
-    const key = `${KEPT}${value}`;
-    const what = { f: "put", key, value, isWrite: true };
-    const done = await this.#do(this.#registers, actor, what, () => client.put(key, value), () => ({ value }));
-    if (done !== undefined) this.#kept.set(key, value);
-  }
-
-  #fresh(actor: number): string {
-    return `${actor}-${++this.#written}`;
-  }
-
-  /** Does an operation and counts how it ended; undefined when it failed. */
-  async #do<Result>(
-    history: History,
-    actor: number,
-    what: Recorded,
-    action: () => Promise<Result>,
-    told: (result: Result) => { readonly value: Value } | null,
-    onUnknown: () => void = () => undefined,
-  ): Promise<Result | undefined> {
     const asked_ms = performance.now();
-    const done = await history.perform(actor, what, action, told);
-    if (done.type === "ok") {
-      this.#answers.push({ asked_ms, answered_ms: performance.now(), isWrite: what.isWrite });
-      return done.value;
+    if (kind < 0.9) {
+      const check = kind < 0.65 ? this.#registers : this.#counters;
+      const { attempt, isWrite } = await check.step(actorOf(actor, client, dice));
+      this.#count(attempt.type, isWrite, asked_ms);
+      return;
     }
-    if (done.type === "fail") this.#failed++;
-    else {
-      this.#unknown++;
-      onUnknown();
+    // A key that nobody else writes, and that is never written again.
+    const value = `${actor}-${++this.#written}`;
+    const key = `${KEPT}${value}`;
+    try {
+      await client.put(key, value);
+      this.#kept.set(key, value);
+      this.#count("ok", true, asked_ms);
+    } catch (error) {
+      this.#count(classifyLive(error, true), true, asked_ms);
     }
-    return undefined;
   }
+
+  #count(type: "ok" | "fail" | "info", isWrite: boolean, asked_ms: number): void {
+    if (type === "ok") this.#answers.push({ asked_ms, answered_ms: performance.now(), isWrite });
+    else if (type === "fail") this.#failed++;
+    else this.#unknown++;
+  }
+}
+
+/** A check of subjects that are kept in memory and in use from the first to the last operation. */
+function checkOf(kind: Kind, subjects: number): LiveCheck {
+  const start_ms = performance.now();
+  const clock = { monotonic: (): number => performance.now() - start_ms };
+  return new LiveCheck({ kind, prefix: "", subjects, lifetime: Infinity, clock, dice: new SeededRandom(0) });
+}
+
+function actorOf(id: number, client: KVClient<string>, dice: SeededRandom): LiveActor {
+  const live: LiveClient = {
+    write: (operation) => client.execute(operation),
+    read: (operation) => client.execute(operation),
+  };
+  return { id, client: live, dice };
 }
 
 /** A summary in a line. */

@@ -57,10 +57,17 @@ export class ServerProcess {
   readonly exited: Promise<Exit>;
   readonly child: ChildProcess;
 
-  constructor(port: number, dataDir: string, flags: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(
+    port: number,
+    dataDir: string,
+    flags: readonly string[],
+    env: Readonly<Record<string, string>>,
+    command: readonly [program: string, ...args: string[]] = [KVSERVER],
+  ) {
     this.port = port;
     this.dataDir = dataDir;
-    this.child = spawn(KVSERVER, ["--port", String(port), "--data-dir", dataDir, ...flags], {
+    const [program, ...args] = command;
+    this.child = spawn(program, [...args, "--port", String(port), "--data-dir", dataDir, ...flags], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
@@ -129,16 +136,17 @@ export class Servers {
     return this.spawn(options).then((server) => server.ready());
   }
 
-  /** Starts a server that may well refuse to serve. */
+  /** Starts a server that may well refuse to serve. `command` is run instead of the built kvserver. */
   async spawn(options: {
     readonly port?: number;
     readonly dataDir?: string;
     readonly flags?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
+    readonly command?: readonly [program: string, ...args: string[]];
   } = {}): Promise<ServerProcess> {
     const port = options.port ?? await freePort();
     const dataDir = options.dataDir ?? join(this.folder("server"), "data");
-    const server = new ServerProcess(port, dataDir, options.flags ?? [], options.env ?? {});
+    const server = new ServerProcess(port, dataDir, options.flags ?? [], options.env ?? {}, options.command);
     this.#processes.push(server);
     return server;
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { connect } from "../../../src/adapters/connect.ts";
 import { stringCodec } from "../../../src/client/codecs.ts";
-import type { ClusterOptions } from "../../../src/server/cluster/replica.ts";
+import type { ClusterOptions } from "../../../src/server/cluster/options.ts";
 import { startServer } from "../../../src/server/server.ts";
 import { SocketClient } from "../../support/resp_client.ts";
 import { freePorts } from "../../support/free_ports.ts";

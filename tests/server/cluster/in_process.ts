@@ -7,7 +7,7 @@ import { connect } from "../../../src/adapters/connect.ts";
 import type { ServerAddress } from "../../../src/client/connection.ts";
 import { stringCodec } from "../../../src/client/codecs.ts";
 import type { KVClient } from "../../../src/client/kv_client.ts";
-import type { ClusterOptions } from "../../../src/server/cluster/replica.ts";
+import type { ClusterOptions } from "../../../src/server/cluster/options.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../../src/server/server.ts";
 import type { StatusPage } from "../../../src/server/status_page.ts";
 

@@ -44,9 +44,29 @@ function steppedClient(
 /** What a single-threaded server would reply. */
 class Model {
   readonly #values = new Map<string, string>();
+  #name = "";
+  #queued: (readonly string[])[] | null = null;
 
   reply(args: readonly string[]): string {
     const [name, key = "", value = ""] = args;
+    const queued = this.#queued;
+    if (name === "MULTI") {
+      if (queued !== null) return "-ERR MULTI calls can not be nested\r\n";
+      this.#queued = [];
+      return OK;
+    }
+    if (name === "EXEC") {
+      this.#queued = null;
+      if (queued === null) return "-ERR EXEC without MULTI\r\n";
+      if (queued.some(([each]) => each === "NOPE")) {
+        return "-EXECABORT Transaction discarded because of previous errors.\r\n";
+      }
+      return `*${queued.length}\r\n` + queued.map((each) => this.reply(each)).join("");
+    }
+    if (queued !== null) {
+      queued.push(args);
+      if (name !== "NOPE") return "+QUEUED\r\n";
+    }
     const old = this.#values.get(key);
     switch (name) {
       case "SET":
@@ -68,6 +88,10 @@ class Model {
         this.#values.set(key, `${number}`);
         return `:${number}\r\n`;
       }
+      case "CLIENT":
+        if (key === "GETNAME") return this.#name === "" ? "$-1\r\n" : bulk(this.#name);
+        this.#name = value;
+        return OK;
       case "PING":
         return "+PONG\r\n";
       case "DBSIZE":
@@ -88,6 +112,8 @@ const request: fc.Arbitrary<readonly string[]> = fc.oneof<fc.Arbitrary<readonly 
   fc.tuple(fc.constant("APPEND"), key, fc.constantFrom("1", "y", "")),
   fc.tuple(fc.constant("INCR"), key),
   fc.constantFrom("PING", "DBSIZE", "NOPE").map((name) => [name]),
+  fc.constantFrom("MULTI", "EXEC", "EXEC").map((name) => [name]),
+  fc.constantFrom(["CLIENT", "GETNAME"], ["CLIENT", "SETNAME", "me"], ["CLIENT", "SETNAME", "you"]),
 );
 
 describe("RespConnection", () => {

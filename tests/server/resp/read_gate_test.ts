@@ -1,8 +1,29 @@
 import { describe, expect, it } from "vitest";
+import { textToBytes } from "../../../src/codec/bytes.ts";
 import { KvError } from "../../../src/core/errors.ts";
 import { KVStore } from "../../../src/core/kv/kv_store.ts";
 import { ReadGate } from "../../../src/server/resp/read_gate.ts";
 import { ImmediateReplication } from "../../support/immediate_replication.ts";
+
+/** Replication that locks keys, whose barriers call back when a test says so, and at once for keys that are `free`. */
+function locking(free: readonly string[]): {
+  readonly gate: ReadGate;
+  readonly asked: (readonly string[] | null | undefined)[];
+  readonly due: ((error: KvError | null) => void)[];
+  readonly log: string[];
+} {
+  const asked: (readonly string[] | null | undefined)[] = [];
+  const due: ((error: KvError | null) => void)[] = [];
+  const replication = Object.assign(new ImmediateReplication(new KVStore()), {
+    locksKeys: true,
+    barrier: (done: (error: KvError | null) => void, keys?: readonly string[] | null) => {
+      asked.push(keys);
+      if (keys?.every((key) => free.includes(key))) done(null);
+      else due.push(done);
+    },
+  });
+  return { gate: new ReadGate(replication), asked, due, log: [] };
+}
 
 function gate(): { gate: ReadGate; replication: ImmediateReplication; due: (() => void)[]; log: string[] } {
   const due: (() => void)[] = [];
@@ -71,5 +92,32 @@ describe("ReadGate", () => {
     due[0]!();
     one.wait((error) => log.push(error?.code ?? "none"));
     expect(log).toEqual(["UNAVAILABLE", "UNAVAILABLE"]);
+  });
+
+  it("asks for each read with its keys where the protocol locks them, and lets those go on that are not locked", () => {
+    const { gate: one, asked, due } = locking(["free"]);
+    expect(one.straight(["free"])).toBe(true);
+    expect(one.straightFor(textToBytes("SET free x"), 4, 8)).toBe(true);
+    expect(one.straight(["locked"])).toBe(false);
+    expect(one.straight(["locked"])).toBe(false);
+    expect(one.straight(null)).toBe(false);
+    expect(asked).toEqual([["free"], ["free"], ["locked"], null]);
+    expect(due).toHaveLength(2);
+  });
+
+  it("does not let a read of a free key overtake one of a locked key", () => {
+    const { gate: one, due, log } = locking(["free"]);
+    for (const name of ["locked", "free"]) {
+      expect(one.straight([name])).toBe(false);
+      one.wait((error) => log.push(`${name} ${error?.code ?? "read"}`));
+    }
+    one.endTurn();
+    expect(one.straight(["free"])).toBe(false);
+    one.wait(() => log.push("later"));
+    expect(log).toEqual([]);
+    due[0]!(new KvError("UNAVAILABLE", "no"));
+    expect(log).toEqual(["locked UNAVAILABLE", "free read", "later"]);
+    one.endTurn();
+    expect(one.straight(["free"])).toBe(true);
   });
 });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { keyFromText } from "../../../src/codec/bytes.ts";
 import { KvError } from "../../../src/core/errors.ts";
+import { encodeCommand } from "../../../src/core/kv/command_codec.ts";
 import { command, MemoryClient } from "../../support/resp_client.ts";
 import { testContext, type TestContextOptions } from "../../support/resp_server.ts";
 
@@ -50,6 +52,27 @@ describe("MULTI and EXEC", () => {
       OK + QUEUED.repeat(2) + "*2\r\n" + bulk("hi") + OK,
     );
     expect(replication.proposals).toBe(0);
+  });
+
+  it("has done what it does to the client before the command behind it begins", async () => {
+    const { a } = clients();
+    expect(await script(a, "multi", "client setname me", "set k v", "exec", "client getname", "get k")).toBe(
+      OK + QUEUED.repeat(2) + "*2\r\n" + OK.repeat(2) + bulk("me") + bulk("v"),
+    );
+    const first = script(
+      a,
+      "set k w",
+      "multi",
+      "client setname you",
+      "get k",
+      "exec",
+      "get k",
+      "client getname",
+      "ping",
+    );
+    expect(await first).toBe(
+      OK.repeat(2) + QUEUED.repeat(2) + "*2\r\n" + OK + bulk("w") + bulk("w") + bulk("you") + "+PONG\r\n",
+    );
   });
 
   it("gives each failed command an error in its place and does the others", async () => {
@@ -155,6 +178,33 @@ describe("WATCH", () => {
     for (const name of line.split(" ")) await a.call(name);
     await b.call("set", "k", "1");
     expect(await script(a, "multi", "ping", "exec")).toBe(OK + QUEUED + "*1\r\n+PONG\r\n");
+  });
+
+  it("looks before the GET that is sent together with it", async () => {
+    const barriers: (() => void)[] = [];
+    const { a, store } = clients({ scheduleBarrier: (run) => barriers.push(run) });
+    const put = (value: string): void => {
+      const bytes = new TextEncoder().encode(value);
+      const how = { expiry: { type: "none" }, condition: "always", returnPrevious: false } as const;
+      store.apply(encodeCommand({ type: "put", key: keyFromText("k"), value: bytes, ...how }), 0);
+    };
+    put("1");
+    // Each barrier is followed, in the same turn, by a change, as a busy follower applies one batch after the other.
+    let value = 1;
+    const settled = async (replies: Promise<string>): Promise<string> => {
+      let isSettled = false;
+      void replies.finally(() => isSettled = true);
+      while (!isSettled) {
+        for (const release of barriers.splice(0)) {
+          release();
+          put(String(++value));
+        }
+        await new Promise((turn) => setImmediate(turn));
+      }
+      return await replies;
+    };
+    expect(await settled(script(a, "watch k", "get k"))).toMatch(/^\+OK\r\n\$1\r\n[12]\r\n/);
+    expect(await settled(script(a, "multi", "set k mine", "exec"))).toBe(OK + QUEUED + "*-1\r\n");
   });
 
   it("stays when UNWATCH is queued, but EXEC looks first", async () => {

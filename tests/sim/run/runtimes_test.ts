@@ -11,10 +11,9 @@ const RUNTIMES: readonly (readonly [command: string, args: readonly string[]])[]
 ];
 const PATIENCE_MS = 120_000;
 
-function hashesOn(command: string, args: readonly string[], what: readonly string[]): Promise<string[]> {
+function outputOn(command: string, args: readonly string[], what: readonly string[]): Promise<string> {
   return new Promise((done, fail) => {
-    const simulate = [join(root, "cli/kvclient/main.ts"), "simulate", ...what, "-o", "json"];
-    const child = spawn(command, [...args, ...simulate], {
+    const child = spawn(command, [...args, join(root, "cli/kvclient/main.ts"), ...what], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -25,9 +24,14 @@ function hashesOn(command: string, args: readonly string[], what: readonly strin
     child.on("error", fail);
     child.on("close", (code) => {
       if (code !== 0) return fail(new Error(`${command} ended with ${code}: ${errors}${output}`));
-      done(output.trim().split("\n").map((line) => (JSON.parse(line) as { traceHash: string }).traceHash));
+      done(output);
     });
   });
+}
+
+async function hashesOn(command: string, args: readonly string[], what: readonly string[]): Promise<string[]> {
+  const output = await outputOn(command, args, ["simulate", ...what, "-o", "json"]);
+  return output.trim().split("\n").map((line) => (JSON.parse(line) as { traceHash: string }).traceHash);
 }
 
 describe("the same seeds", () => {
@@ -43,3 +47,11 @@ describe("the same seeds", () => {
     expect(deno).toEqual(node);
   }, PATIENCE_MS);
 });
+
+test("a comparison of protocols says the same on Node, Bun and Deno", async () => {
+  const what = ["compare", "--seed", "7", "-o", "json"];
+  const [node, bun, deno] = await Promise.all(RUNTIMES.map(([command, args]) => outputOn(command, args, what)));
+  expect(node).toContain('"traceHash"');
+  expect(bun).toBe(node);
+  expect(deno).toBe(node);
+}, PATIENCE_MS);

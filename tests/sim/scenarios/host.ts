@@ -11,12 +11,17 @@ import { type Host, type HostContext, type HostFactory, withDescriptions } from 
 
 const SIZES = { snapshotEvery_bytes: 4096, snapshotSlice_bytes: 1024, cache_bytes: 1000, catchUp_bytes: 1000 };
 
-function make(context: HostContext): Host {
-  const { disk, clock, random } = context;
-  const log = openDurableLog({ disk, clock, random, options: { segmentBytes: 4096, reserveBytes: 1024 } });
-  const store = new KVStore();
-  return { ...PROTOCOL_TABLE.paxos.make({ ...context, log, stateMachine: store, ...SIZES }), store, log };
-}
+/** The protocols that have scenarios. */
+export type StagedProtocol = "paxos" | "2pc";
 
-/** Replicas of Multi-Paxos. */
-export const paxosHost: HostFactory = withDescriptions(make, PROTOCOL_TABLE.paxos.describe);
+/** Replicas of a protocol. */
+export function stagedHost(name: StagedProtocol): HostFactory {
+  const protocol = PROTOCOL_TABLE[name];
+  const make = (context: HostContext): Host => {
+    const { disk, clock, random } = context;
+    const log = openDurableLog({ disk, clock, random, options: { segmentBytes: 4096, reserveBytes: 1024 } });
+    const store = new KVStore();
+    return { ...protocol.make({ ...context, log, stateMachine: store, ...SIZES }), store, log };
+  };
+  return withDescriptions(make, protocol.describe);
+}

@@ -1,10 +1,10 @@
 import { describe, test } from "vitest";
 import { runScript } from "../../../src/sim/world/script.ts";
-import { paxosHost } from "./host.ts";
+import { stagedHost } from "./host.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 describe("Multi-Paxos", () => {
   test.each(SCENARIOS)("$name", async ({ replicas, script }) => {
-    await runScript(script, { replicas, host: paxosHost });
+    await runScript(script, { replicas, host: stagedHost("paxos") });
   });
 });

@@ -9,6 +9,8 @@ export interface Scenario {
   /** What it is about, as the end of the sentence "Multi-Paxos …". */
   readonly name: string;
   readonly replicas: number;
+  /** How long an operation of a client may take, in milliseconds. @default 5000 */
+  readonly deadline_ms?: number;
   readonly script: string;
 }
 

@@ -121,6 +121,23 @@ describe("a scripted scenario", () => {
     `);
   });
 
+  test("in which a disk is emptied leaves nothing, and only while its server is down", async () => {
+    await runScript(`
+      c1 put k v
+      tick 10
+      crash 1
+      empty disk 1
+      restart 1
+      crash 1
+      restart 1
+      tick 50
+      expect 1 lacks k
+    `);
+    await expect(runScript("empty disk 1")).rejects.toThrow(
+      "line 1: the server is up: crash it before its disk is emptied",
+    );
+  });
+
   test("in which a bit turns over before the last good copy makes the server refuse to start", async () => {
     for (const fault of ["flip 1 segment-0000000000000001 70", "misdirect 1 segment-0000000000000001 0 64 64"]) {
       await runScript(`

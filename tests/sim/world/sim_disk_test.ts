@@ -106,6 +106,20 @@ describe("a simulated disk that loses power", () => {
     expect(outcomes).toEqual(new Set(["lost", "kept", "torn"]));
   });
 
+  test("keeps of what was not synced what a scenario says, names before sectors", () => {
+    const machine = new Machine();
+    const file = machine.create("a");
+    file.write(0, filled(3 * SECTOR, 1));
+    machine.mounted.create("b");
+    machine.clock.kill();
+    const asked: boolean[] = [];
+    machine.disk.cutPower(() => asked.push(asked.length % 2 === 1) % 2 === 0);
+    expect(asked).toHaveLength(4);
+    expect(machine.disk.files()).toEqual([{ name: "a", size: 3 * SECTOR }]);
+    const bytes = machine.disk.bytesOf("a");
+    expect([0, SECTOR, 2 * SECTOR].map((at) => bytes[at])).toEqual([1, 0, 1]);
+  });
+
   test("loses names that were not synced, sometimes, and never one that was", () => {
     const seen = new Set<string>();
     for (let seed = 1; seed <= 40; seed++) {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { Membership, tagOf } from "../../../src/core/paxos/membership.ts";
-import { MESSAGE, type Message } from "../../../src/core/paxos/messages.ts";
-import { SlotLog } from "../../../src/core/paxos/slot_log.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
-import { HeldLog } from "../../support/paxos_log.ts";
+import { Membership, tagOf } from "../../src/core/membership.ts";
+import { MESSAGE, type Message } from "../../src/core/paxos/messages.ts";
+import { witnessesOf } from "../../src/core/paxos/quorum.ts";
+import { RECORD } from "../../src/core/paxos/records.ts";
+import { SlotLog } from "../../src/core/paxos/slot_log.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+import { HeldLog } from "../support/paxos_log.ts";
 
 const OWN = new Uint8Array(16).fill(1);
 const OTHER = new Uint8Array(16).fill(2);
@@ -24,7 +26,9 @@ function make(replicas = 5): {
     id: 0,
     replicas,
     identity: OWN,
-    slots,
+    witnesses: witnessesOf(replicas),
+    notePeer: (replica, identity) => slots.append({ type: RECORD.peer, replica, identity }),
+    noteJoined: () => slots.append({ type: RECORD.joined }),
     send: (to, message) => void said.push({ to, message }),
     retry_ms: 300,
   });

@@ -1,18 +1,17 @@
 /**
- * Writes the tables of Multi-Paxos' mutants into docs/simulation.md: those that are caught, and those that are not. Run it
- * with `node tests/mutants/write_paxos_table.ts`.
+ * Writes the tables of the mutants of a replication protocol into docs/simulation.md: those that are caught, and those
+ * that are not. Run it with `node tests/mutants/write_patched_table.ts paxos` or `… 2pc`.
  *
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { detectPaxos } from "./paxos_harness.ts";
-import { OPEN_MUTANTS, PAXOS_MUTANTS, type PaxosMutant } from "./paxos_mutants.ts";
+import { detectPatched, type PatchedMutant } from "./patched_harness.ts";
+import { OPEN_MUTANTS, PAXOS_MUTANTS } from "./paxos_mutants.ts";
 import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
+import { OPEN_TWO_PHASE_MUTANTS, TWO_PHASE_MUTANTS } from "./two_phase_mutants.ts";
 
 const PAGE = new URL("../../docs/simulation.md", import.meta.url);
-const BEGIN = "<!-- paxos mutants -->\n";
-const END = "<!-- end of paxos mutants -->";
 const SAMPLES = 5;
 const LIMIT = 60;
 const PROFILES = new Map<unknown, string>([
@@ -22,7 +21,7 @@ const PROFILES = new Map<unknown, string>([
   [STORM, "heavy"],
 ]);
 
-function runOf({ run, scenario }: PaxosMutant): string {
+function runOf({ run, scenario }: PatchedMutant): string {
   if (scenario !== undefined) return `scenario: ${scenario}`;
   const faults = PROFILES.get(run.faults) ?? String(run.faults);
   return `${run.replicas} replicas, ${run.ops} operations, ${faults}${
@@ -30,15 +29,22 @@ function runOf({ run, scenario }: PaxosMutant): string {
   }`;
 }
 
+const [protocol] = process.argv.slice(2);
+if (protocol !== "paxos" && protocol !== "2pc") {
+  throw new RangeError(`"${protocol}" has no mutants: paxos and 2pc have`);
+}
+const [caught, open] = protocol === "paxos"
+  ? [PAXOS_MUTANTS, OPEN_MUTANTS]
+  : [TWO_PHASE_MUTANTS, OPEN_TWO_PHASE_MUTANTS];
 const lines = [
   `| mutant | pitfall | run | median seeds | worst of ${SAMPLES} | caught by |`,
   "| --- | --- | --- | ---: | ---: | --- |",
 ];
-for (const mutant of PAXOS_MUTANTS) {
+for (const mutant of caught) {
   const seeds: number[] = [];
   const checks = new Set<string>();
   for (let sample = 1; sample <= SAMPLES; sample++) {
-    const found = await detectPaxos(mutant, sample * 1000, LIMIT);
+    const found = await detectPatched(protocol, mutant, sample * 1000, LIMIT);
     seeds.push(found?.seeds ?? Infinity);
     if (found !== null) checks.add(found.check);
   }
@@ -49,11 +55,15 @@ for (const mutant of PAXOS_MUTANTS) {
   lines.push(`| ${row.join(" | ")} |`);
   process.stdout.write(`${lines.at(-1)}\n`);
 }
-lines.push("", "Nothing catches these yet, or it is not sure that it was they that were caught:", "");
-lines.push("| mutant | pitfall | what is known |", "| --- | --- | --- |");
-for (const { name, pitfalls, open } of OPEN_MUTANTS) lines.push(`| ${name} | ${pitfalls} | ${open} |`);
+if (open.length > 0) {
+  lines.push("", "Nothing catches these yet, or it is not sure that it was they that were caught:", "");
+  lines.push("| mutant | pitfall | what is known |", "| --- | --- | --- |");
+  for (const { name, pitfalls, open: known } of open) lines.push(`| ${name} | ${pitfalls} | ${known} |`);
+}
+const begin = `<!-- ${protocol} mutants -->\n`;
+const end = `<!-- end of ${protocol} mutants -->`;
 const page = readFileSync(PAGE, "utf8");
-const [before, rest] = page.split(BEGIN);
-const after = rest?.split(END)[1];
+const [before, rest] = page.split(begin);
+const after = rest?.split(end)[1];
 if (before === undefined || after === undefined) throw new Error(`${PAGE.pathname} has no place for the table`);
-writeFileSync(PAGE, `${before}${BEGIN}${lines.join("\n")}\n${END}${after}`);
+writeFileSync(PAGE, `${before}${begin}\n${lines.join("\n")}\n\n${end}${after}`);

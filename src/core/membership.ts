@@ -1,6 +1,6 @@
 /**
- * Who may vote. A replica that lost its log has forgotten its promises; its votes could undo what was chosen. So each
- * log has a random identity, the others note it before they count a vote, and a replica begins to vote only when so
+ * Who may vote. A replica that lost its log has forgotten what it promised; its votes could undo what was decided. So
+ * each log has a random identity, the others note it before they count a vote, and a replica begins to vote only when so
  * many others have noted its identity that, if it ever comes back with another one, somebody who remembers is among
  * those that it has to ask again.
  *
@@ -10,13 +10,31 @@
  *
  * @module
  */
-import { crc32 } from "../../codec/checksum.ts";
-import { equalBytes } from "../../codec/bytes.ts";
-import type { ReplicaId } from "../../ports/transport.ts";
-import { type Hello, MESSAGE, type Message, type Welcome } from "./messages.ts";
-import { countVotes, hasVote, NO_VOTES, type Votes, withVote, witnessesOf } from "./quorum.ts";
-import { RECORD } from "./records.ts";
-import type { SlotLog } from "./slot_log.ts";
+import { crc32 } from "../codec/checksum.ts";
+import { equalBytes } from "../codec/bytes.ts";
+import type { ReplicaId } from "../ports/transport.ts";
+
+/** The length of a log's identity. */
+export const IDENTITY_BYTES = 16;
+
+/** The first byte of a message about members, the same under every protocol. */
+export const MEMBER_MESSAGE = { hello: 1, welcome: 2 } as const;
+
+/** Introduces a replica by the identity of its log, and asks whether that is the one remembered. */
+export interface Hello {
+  readonly type: typeof MEMBER_MESSAGE.hello;
+  /** 16 bytes, drawn when the log was made. */
+  readonly identity: Uint8Array;
+}
+
+/** Answers {@link Hello}, once what it says is durable. */
+export interface Welcome {
+  readonly type: typeof MEMBER_MESSAGE.welcome;
+  /** The identity that was asked about. */
+  readonly identity: Uint8Array;
+  /** Whether that is the identity remembered; false when another one is: that log is gone. */
+  readonly isKnown: boolean;
+}
 
 /** What a membership is made of. */
 export interface MembershipOptions {
@@ -24,8 +42,13 @@ export interface MembershipOptions {
   readonly replicas: number;
   /** Of this replica's log. */
   readonly identity: Uint8Array;
-  readonly slots: SlotLog;
-  readonly send: (to: ReplicaId, message: Message) => void;
+  /** How many others must have noted the identity of this replica before it votes. */
+  readonly witnesses: number;
+  /** Appends to the log by which identity another replica is known. Returns the position. */
+  readonly notePeer: (replica: ReplicaId, identity: Uint8Array) => number;
+  /** Appends to the log that this replica may vote. Returns the position. */
+  readonly noteJoined: () => number;
+  readonly send: (to: ReplicaId, message: Hello | Welcome) => void;
   /** How often those that have not answered are asked. */
   readonly retry_ms: number;
 }
@@ -49,7 +72,8 @@ export class Membership {
   readonly #tags: (number | undefined)[] = [];
   /** Records on their way to the disk. */
   #waiting: { readonly position: number; readonly replica: ReplicaId }[] = [];
-  #welcomes: Votes = NO_VOTES;
+  readonly #welcomes = new Set<ReplicaId>();
+  readonly #strangers = new Set<ReplicaId>();
   #joinedAt = 0;
   #isJoined: boolean;
   #refusedBy: ReplicaId | null = null;
@@ -78,9 +102,14 @@ export class Membership {
   get unmet(): readonly ReplicaId[] {
     const unmet: ReplicaId[] = [];
     for (let replica = 0; replica < this.#options.replicas; replica++) {
-      if (replica !== this.#options.id && !hasVote(this.#welcomes, replica)) unmet.push(replica);
+      if (replica !== this.#options.id && !this.#welcomes.has(replica)) unmet.push(replica);
     }
     return unmet;
+  }
+
+  /** The replicas that came last with another log than the one that this replica remembers. */
+  get strangers(): readonly ReplicaId[] {
+    return [...this.#strangers];
   }
 
   /** The identities that are known, for a snapshot. */
@@ -103,7 +132,12 @@ export class Membership {
     if (now < this.#deadline) return;
     const unmet = this.unmet;
     this.#deadline = unmet.length === 0 ? Number.POSITIVE_INFINITY : now + this.#options.retry_ms;
-    for (const to of unmet) this.#options.send(to, { type: MESSAGE.hello, identity: this.#options.identity });
+    for (const to of unmet) this.greet(to);
+  }
+
+  /** Introduces this replica to another; who is well answers. */
+  greet(to: ReplicaId): void {
+    this.#options.send(to, { type: MEMBER_MESSAGE.hello, identity: this.#options.identity });
   }
 
   /** Notes the identity of a replica that is new, and answers when that is durable. */
@@ -112,16 +146,14 @@ export class Membership {
     if (known === undefined) {
       const copy = identity.slice();
       this.#identities.set(from, copy);
-      const position = this.#options.slots.append({ type: RECORD.peer, replica: from, identity: copy });
-      this.#waiting.push({ position, replica: from });
+      this.#waiting.push({ position: this.#options.notePeer(from, copy), replica: from });
       return;
     }
+    const isKnown = equalBytes(known, identity);
+    if (isKnown) this.#strangers.delete(from);
+    else this.#strangers.add(from);
     if (this.#waiting.some(({ replica }) => replica === from)) return;
-    this.#options.send(from, {
-      type: MESSAGE.welcome,
-      identity: identity.slice(),
-      isKnown: equalBytes(known, identity),
-    });
+    this.#options.send(from, { type: MEMBER_MESSAGE.welcome, identity: identity.slice(), isKnown });
   }
 
   /** Takes the answer of another replica. Enough of them, and this one may vote once that is durable. */
@@ -131,10 +163,10 @@ export class Membership {
       this.#refusedBy = from;
       return;
     }
-    this.#welcomes = withVote(this.#welcomes, from);
-    const isEnough = countVotes(this.#welcomes) >= witnessesOf(this.#options.replicas);
+    this.#welcomes.add(from);
+    const isEnough = this.#welcomes.size >= this.#options.witnesses;
     if (!isEnough || this.#isJoined || this.#joinedAt !== 0) return;
-    this.#joinedAt = this.#options.slots.append({ type: RECORD.joined });
+    this.#joinedAt = this.#options.noteJoined();
   }
 
   /** Lets out what rests on records up to `position`. */
@@ -144,7 +176,7 @@ export class Membership {
       const { replica } = this.#waiting.shift()!;
       const identity = this.#identities.get(replica)!;
       this.#tags[replica] = tagOf(identity);
-      this.#options.send(replica, { type: MESSAGE.welcome, identity, isKnown: true });
+      this.#options.send(replica, { type: MEMBER_MESSAGE.welcome, identity, isKnown: true });
     }
   }
 }

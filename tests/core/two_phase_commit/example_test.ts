@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { createMemoryTransports } from "../../../src/adapters/memory_transport.ts";
+import { systemClock } from "../../../src/adapters/system_clock.ts";
+import { systemRandom } from "../../../src/adapters/system_random.ts";
+import { TwoPhaseCommit } from "../../../src/core/two_phase_commit/two_phase_commit.ts";
+import type { SnapshotSink, SnapshotSource, StateMachine } from "../../../src/core/replication.ts";
+import { MemoryLog } from "../../../src/log/memory_log.ts";
+
+/** A counter: a command is one byte to add, and the result is the new sum. */
+class Counter implements StateMachine {
+  #sum = 0;
+
+  apply(command: Uint8Array): Uint8Array {
+    this.#sum += command[0] ?? 0;
+    return this.query();
+  }
+  query(): Uint8Array {
+    return new Uint8Array(Float64Array.of(this.#sum).buffer);
+  }
+  snapshot(): SnapshotSource {
+    const slices = [this.query()];
+    return { next: () => slices.shift() ?? null, close: () => {} };
+  }
+  restore(): SnapshotSink {
+    let sum = 0;
+    return { write: (slice) => void (sum = sumOf(slice)), finish: () => void (this.#sum = sum) };
+  }
+}
+
+function sumOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
+}
+
+test("a machine of one's own runs on three replicas in this process", async () => {
+  const replicas = createMemoryTransports(3).map((transport, id) =>
+    new TwoPhaseCommit({
+      id,
+      replicas: 3,
+      transport,
+      log: new MemoryLog({ clock: systemClock, random: systemRandom }),
+      clock: systemClock,
+      random: systemRandom,
+      stateMachine: new Counter(),
+      // A busy machine may take its time.
+      times: { prepare_ms: 3000, patience_ms: 25_000, outcome_ms: 25_000 },
+    })
+  );
+  await Promise.all(replicas.map((replica) => replica.start()));
+
+  // Whichever replica is asked, there is one counter.
+  expect(sumOf(await replicas[0]!.submit(new Uint8Array([3])))).toBe(3);
+  expect(sumOf(await replicas[1]!.submit(new Uint8Array([4])))).toBe(7);
+  expect(sumOf(await replicas[2]!.read(new Uint8Array()))).toBe(7);
+
+  // Reads go on without one of them, and writes say who is missing.
+  await replicas[0]!.close();
+  expect(sumOf(await replicas[2]!.read(new Uint8Array()))).toBe(7);
+  await expect(replicas[1]!.submit(new Uint8Array([5]))).rejects.toThrow(/^replica 1 /);
+  await Promise.all(replicas.slice(1).map((replica) => replica.close()));
+});
+
+test("a replica that is closed before it was started lets go of its transport and its log", async () => {
+  let isClosed = false;
+  const log = new MemoryLog({ clock: systemClock, random: systemRandom });
+  const replica = new TwoPhaseCommit({
+    id: 0,
+    replicas: 3,
+    transport: { listen: () => {}, send: () => {}, status: () => [], close: () => void (isClosed = true) },
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    stateMachine: new Counter(),
+  });
+  await replica.close();
+  expect(isClosed).toBe(true);
+  expect(() => log.append(new Uint8Array(1))).toThrow("closed");
+});
