@@ -1,17 +1,21 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// The tests of processes, of the tree itself, of deliberate bugs, and those that compare the runtimes do not depend on the
-// runtime that the suite runs on: once is enough.
+// The tests of processes, of the tree itself, of deliberate bugs, and whole runs of the simulator (whose traces are compared
+// between the runtimes) do not depend on the runtime that the suite runs on: once is enough.
 const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 const config: ViteUserConfig = defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     include: ["tests/**/*_test.ts"],
-    exclude: isNode
-      ? []
-      : ["tests/e2e/**", "tests/architecture/**", "tests/mutants/**", "tests/sim/run/runtimes_test.ts"],
+    exclude: isNode ? [] : [
+      "tests/e2e/**",
+      "tests/architecture/**",
+      "tests/mutants/**",
+      "tests/sim/run/**",
+      "tests/cli/{simulate,compare}_test.ts",
+    ],
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.
     pool: "Bun" in globalThis ? "threads" : "forks",
     // Tests of processes mostly wait: on a machine with two cores they go on beside the others.

@@ -77,6 +77,9 @@ async function startAgain(replicas: TestedReplicas, ids: readonly number[]): Pro
   await replicas.ready(ids);
 }
 
+/** Zeros at the end of a frame are fewer than this. */
+const ROOM_BYTES = 64;
+
 /** The newest file of the log, which is where a crash tears. */
 function newestSegment(folder: string): string | null {
   const segments = readdirSync(folder).filter((name) => name.startsWith("segment")).sort();
@@ -298,10 +301,11 @@ export const FAULTS: readonly FaultKind[] = [
       const path = newestSegment(replicas.dataDir(id));
       let text = `kill -9 of replica ${id + 1}`;
       if (path !== null) {
-        // Half a frame after the last one, as a write that the crash has interrupted leaves it.
+        // Bytes after the last frame, as a write that the crash has interrupted leaves them: with some room before them,
+        // because a frame may end with zeros, and what was acknowledged must not be hit.
         const file = openSync(path, "r+");
         const garbage = Uint8Array.from({ length: 20 + pick(dice, 200) }, () => 1 + pick(dice, 255));
-        writeSync(file, garbage, 0, garbage.length, writtenEnd(path));
+        writeSync(file, garbage, 0, garbage.length, writtenEnd(path) + ROOM_BYTES);
         closeSync(file);
         text += `, ${garbage.length} bytes of an unfinished write at the end of its log`;
       }

@@ -107,11 +107,9 @@ interface Ended {
 
 function check(replicas: TestedReplicas, options: RoundOptions): Promise<Ended> {
   const { seconds, workload, protocol, seed, clients = 10 } = options;
-  const offset = protocol === "http" || protocol === "rpc" ? 1000 : 0;
-  const servers = replicas.ports.map((port) => `127.0.0.1:${port + offset}`).join(",");
   // A little longer than the faults, so that the end is in peace.
   const flags = {
-    server: servers,
+    server: replicas.servers,
     protocol,
     workload,
     seed,

@@ -21,6 +21,7 @@ const { values } = parseArgs({
     runtime: { type: "string", default: "executable" },
     seed: { type: "string", default: "1" },
     round: { type: "string", default: "30" },
+    clients: { type: "string", default: "10" },
     faults: { type: "string" },
     roles: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -49,6 +50,8 @@ const replication = oneOf<"none" | "2pc" | "paxos">("replication", values.replic
 const runtime = oneOf<RuntimeName>("runtime", values.runtime, RUNTIMES);
 const replicaCount = replication === "none" ? 1 : Number(values.replicas ?? "5");
 const minutes = Number(values.minutes);
+const clients = Number(values.clients);
+if (!Number.isSafeInteger(clients) || clients < 1) fail(`--clients is "${values.clients}"; give a number from 1 on`);
 if (!(minutes > 0)) fail(`--minutes is "${values.minutes}"; give a number above 0`);
 const wanted = values.faults?.split(",");
 for (const name of wanted ?? []) oneOf("faults", name, FAULTS.map((kind) => kind.name));
@@ -95,7 +98,7 @@ try {
     const protocol = PROTOCOLS[Math.floor(round / WORKLOADS.length) % PROTOCOLS.length]!;
     const seed = Number(values.seed) * 1000 + round;
     const seconds = Math.min(Number(values.round), Math.max(5, (until_ms - Date.now()) / 1000));
-    const result = await runRound(replicas, { seconds, workload, protocol, seed, kinds, onDeed: tell });
+    const result = await runRound(replicas, { seconds, workload, protocol, seed, kinds, clients, onDeed: tell });
     results.push(result);
     const { verdict, ok, refused, unknown, longestGap_ms, deeds, windows, complaint, difference } = result;
     console.log(
