@@ -77,14 +77,16 @@ async function startAgain(replicas: TestedReplicas, ids: readonly number[]): Pro
   await replicas.ready(ids);
 }
 
+/** The header of a file is no longer than this. */
+const HEADER_BYTES = 256;
 /** Zeros at the end of a frame are fewer than this. */
 const ROOM_BYTES = 64;
 
-/** The newest file of the log, which is where a crash tears. */
+/** The newest file of the log that has records, which is where a crash tears; what is prepared for later has none. */
 function newestSegment(folder: string): string | null {
   const segments = readdirSync(folder).filter((name) => name.startsWith("segment")).sort();
-  const filled = segments.filter((name) => statSync(join(folder, name)).size > 0);
-  const newest = filled.at(-1);
+  const used = segments.filter((name) => writtenEnd(join(folder, name)) > HEADER_BYTES);
+  const newest = used.at(-1);
   return newest === undefined ? null : join(folder, newest);
 }
 
@@ -343,7 +345,7 @@ export const FAULTS: readonly FaultKind[] = [
         heal: async () => {
           // The operator repairs what was damaged: here the bit is flipped back.
           await replicas.signal(id, "SIGKILL");
-          flip();
+          if (existsSync(path)) flip();
           await startAgain(replicas, [id]);
           if (serves) throw new Error(`replica ${id + 1} served with a damaged log`);
         },
