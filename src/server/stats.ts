@@ -25,6 +25,8 @@ export class ServerStats {
   bytesIn = 0;
   /** Bytes sent to clients over TCP and UDP. */
   bytesOut = 0;
+  /** In how many writes replies were handed to TCP sockets: those that were ready together leave in one. */
+  replyWrites = 0;
   /** Reads of one key that found it, and that did not. */
   keyHits = 0;
   keyMisses = 0;

@@ -233,6 +233,7 @@ class SocketTransport implements RespTransport {
   write(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     if (!socket.writable) return true;
+    this.#context.stats.replyWrites++;
     if (chunks.length === 1) {
       socket.write(chunks[0]!);
     } else {
