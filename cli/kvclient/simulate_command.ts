@@ -47,10 +47,13 @@ function seedsOf({ line }: OfflineContext): Seeds {
 function optionsOf({ line }: OfflineContext): Omit<RunOptions, "seed"> {
   const replicas = line.get(SIMULATE_FLAGS.replicas);
   const ops = line.get(SIMULATE_FLAGS.ops);
+  const drift = line.get(SIMULATE_FLAGS.clockDrift);
   return {
     replication: line.get(SIMULATE_FLAGS.replication),
     ...(replicas === undefined ? {} : { replicas }),
     ...(ops === undefined ? {} : { ops }),
+    ...(line.get(SIMULATE_FLAGS.leaseReads) ? { leaseReads: true } : {}),
+    ...(drift === undefined ? {} : { clockDrift: drift / 100 }),
     workloads: line.get(SIMULATE_FLAGS.workload),
     faults: line.get(SIMULATE_FLAGS.faults),
     keepTrace: line.get(SIMULATE_FLAGS.trace),
@@ -124,6 +127,9 @@ async function writeShrunk(
 
 /** The command that does such a run again. */
 function replayOf(options: RunOptions): string {
-  const { replication = "none", seed } = options;
-  return `kvclient simulate --replication ${replication} --seed ${seed} --shrunk '${formatShrunk(options)}'`;
+  const { replication = "none", seed, leaseReads = false, clockDrift } = options;
+  const leases = leaseReads ? " --lease-reads" : "";
+  const drift = clockDrift === undefined ? "" : ` --clock-drift ${Math.round(100 * clockDrift)}`;
+  const shrunk = formatShrunk(options);
+  return `kvclient simulate --replication ${replication}${leases}${drift} --seed ${seed} --shrunk '${shrunk}'`;
 }

@@ -14,6 +14,7 @@ import {
   type WorkloadName,
   WORKLOADS,
 } from "../../src/sim/sim.ts";
+import { CLOCK_DRIFT } from "../../src/core/paxos/lease.ts";
 import { UsageError } from "../exit_code.ts";
 import { defaultedFlag, type Flag, integer, oneOf, type Parse, switchFlag, valueFlag } from "../flags.ts";
 import { FLAGS } from "./flags.ts";
@@ -36,6 +37,8 @@ export const SIMULATE_FLAGS: {
   readonly ops: Flag<number | undefined>;
   readonly workload: Flag<readonly WorkloadName[]>;
   readonly faults: Flag<FaultProfile>;
+  readonly leaseReads: Flag<boolean>;
+  readonly clockDrift: Flag<number | undefined>;
   readonly jobs: Flag<number | undefined>;
   readonly trace: Flag<boolean>;
   readonly shrunk: Flag<Shrunk | undefined>;
@@ -99,6 +102,19 @@ export const SIMULATE_FLAGS: {
     summary: "what goes wrong: none, light, heavy, or a list such as loss,crash=0.5",
     parse: usage(parseFaultProfile),
     fallback: "heavy",
+  }),
+  leaseReads: switchFlag({
+    name: "lease-reads",
+    group: WORLD,
+    summary: "leaders of paxos answer reads within a lease, as with kvserver --lease-reads",
+  }),
+  clockDrift: valueFlag({
+    name: "clock-drift",
+    placeholder: "PERCENT",
+    group: WORLD,
+    summary: "by how much the servers' monotonic clocks go at different rates",
+    parse: integer(0, 99),
+    shownDefault: `${100 * CLOCK_DRIFT} with --lease-reads, else 0`,
   }),
   jobs: valueFlag({
     name: "jobs",

@@ -78,6 +78,9 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
   if (memory && dataDir !== undefined) {
     throw new UsageError(`--memory keeps nothing on disk, but --data-dir is ${dataDir}; give one of the two`);
   }
+  if (line.get(FLAGS.leaseReads) && line.get(FLAGS.replication) === "2pc") {
+    throw new UsageError("--lease-reads is for Paxos; leave it out with --replication 2pc");
+  }
   if (!hasHttp && line.get(FLAGS.transport) === "http") {
     throw new UsageError("--transport http needs HTTP; leave out --http-port 0");
   }
@@ -117,6 +120,7 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     "snapshot-every": line.get(FLAGS.snapshotEvery),
     "log-level": line.get(FLAGS.logLevel),
     "log-format": line.get(FLAGS.logFormat),
+    ...(line.get(FLAGS.leaseReads) ? { "lease-reads": "true" } : {}),
     ...(failures === null ? {} : {
       fail: failures.roles.join(","),
       "fail-every": rangeText(failures.every),

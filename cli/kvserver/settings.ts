@@ -85,13 +85,17 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
   const protocol = line.get(FLAGS.replication) ?? (peers === undefined ? "none" : "paxos");
   if (protocol === "none") {
     if (peers !== undefined) throw new UsageError("--replication none has no replicas; leave it out, or --peers");
-    for (const flag of [FLAGS.transport, FLAGS.fail]) {
+    for (const flag of [FLAGS.transport, FLAGS.leaseReads, FLAGS.fail]) {
       if (line.source(flag) !== "default") throw new UsageError(`--${flag.name} is about replicas; give --peers`);
     }
     return null;
   }
   if (peers === undefined) {
     throw new UsageError(`--replication ${protocol} needs the list of the replicas; give --peers`);
+  }
+  const leaseReads = line.get(FLAGS.leaseReads);
+  if (leaseReads && protocol !== "paxos") {
+    throw new UsageError(`--lease-reads is for Paxos; --replication ${protocol} has no leader that reads have to ask`);
   }
   const transport = line.get(FLAGS.transport) ?? "tcp";
   if (transport === "http" && (line.get(FLAGS.httpPort) ?? port + HTTP_PORT_OFFSET) !== port + HTTP_PORT_OFFSET) {
@@ -105,6 +109,7 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
     peers,
     protocol,
     transport,
+    leaseReads,
     httpPortOffset: HTTP_PORT_OFFSET,
     failures: failuresOf(line, drawSeed),
   };

@@ -58,6 +58,7 @@ export const FLAGS: {
   readonly peers: Flag<readonly ServerAddress[] | undefined>;
   readonly replication: Flag<typeof PROTOCOLS[number] | undefined>;
   readonly transport: Flag<typeof TRANSPORTS[number] | undefined>;
+  readonly leaseReads: Flag<boolean>;
   readonly fail: Flag<readonly Role[] | undefined>;
   readonly failEvery: Flag<DurationRange | undefined>;
   readonly failFor: Flag<DurationRange | undefined>;
@@ -200,6 +201,12 @@ export const FLAGS: {
     parse: oneOf(TRANSPORTS),
     choices: TRANSPORTS,
     shownDefault: "tcp",
+  }),
+  leaseReads: switchFlag({
+    name: "lease-reads",
+    group: REPLICATION,
+    summary: "let a Paxos leader answer reads without asking a majority each time, on all replicas alike; relies on " +
+      "clocks that run at the same rate to within 10 %, see docs/paxos.md",
   }),
   fail: valueFlag({
     name: "fail",

@@ -69,6 +69,7 @@ describe("kvserver cluster", () => {
         "4000",
         "--data-dir",
         "d",
+        "--lease-reads",
         "--transport",
         "http",
         "--fail",
@@ -86,6 +87,7 @@ describe("kvserver cluster", () => {
       "--peers=127.0.0.1:4000,127.0.0.1:4001,127.0.0.1:4002",
       "--data-dir=d/kvserver-4002",
       "--transport=http",
+      "--lease-reads=true",
       "--log-level=debug",
       "--fail=acceptor",
       "--fail-for=1000ms..1000ms",
@@ -187,6 +189,7 @@ describe("kvserver cluster", () => {
       [["--memory", "--data-dir", "d"], "give one of the two"],
       [["--http-port", "9"], "leave it out, or give 0"],
       [["--http-port", "0", "--transport", "http"], "needs HTTP"],
+      [["--replication", "2pc", "--lease-reads"], "is for Paxos"],
       [["--fail-seed", "1"], "about --fail ROLES"],
       [["--replication", "2pc", "--fail", "acceptor"], "roles are those of Paxos"],
     ] as const

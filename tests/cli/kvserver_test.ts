@@ -120,6 +120,8 @@ describe("the settings of a replica", () => {
 
   it("say which of the peers it is, by its own address", async () => {
     expect(await settingsOf(peers)).toMatchObject({ cluster: { id: 0, transport: "tcp", failures: null } });
+    expect(await settingsOf(peers)).toMatchObject({ cluster: { leaseReads: false } });
+    expect(await settingsOf([...peers, "--lease-reads"])).toMatchObject({ cluster: { leaseReads: true } });
     const third = await settingsOf([...peers, "--host", "::1", "--port", "32002", "--transport", "http"]);
     expect(third).toMatchObject({ cluster: { id: 2, transport: "http", peers: { length: 3 } } });
     expect(await settingsOf([...peers, "--replication", "paxos"])).toMatchObject({ cluster: { id: 0 } });
@@ -153,6 +155,8 @@ describe("the settings of a replica", () => {
     [["--replication", "2pc"], /--replication 2pc needs the list of the replicas; give --peers/],
     [[...peers, "--replication", "3pc"], /"3pc".*none.*2pc.*paxos/],
     [["--transport", "http"], /give --peers/],
+    [["--lease-reads"], /give --peers/],
+    [[...peers, "--replication", "2pc", "--lease-reads"], /--lease-reads is for Paxos/],
     [["--fail", "acceptor"], /give --peers/],
     [[...peers, "--fail", "acceptors"], /none of acceptor, proposer, learner/],
     [[...peers, "--fail", "acceptor,acceptor"], /twice/],

@@ -52,7 +52,7 @@ async function judged(
         : Promise.resolve({ report: reportOf(seed), busy_ms: 1 }),
     shrink: (options, report) =>
       Promise.resolve({
-        options: { seed: options.seed, ops: 1, workloads: ["counter"], faults: "none" },
+        options: { ...options, ops: 1, workloads: ["counter"], faults: "none" },
         report,
         runs: 7,
       }),
@@ -173,6 +173,12 @@ describe("kvclient simulate", () => {
         "kvclient simulate --replication none --seed 3 --shrunk 'ops=1 workload=counter faults=none'",
         "",
       ]);
+    });
+
+    it("says what clocks and leases they had in the line that replays them", async () => {
+      const flags = ["--replication", "paxos", "--lease-reads", "--clock-drift", "50"];
+      const { terminal } = await judged({ violating: [3] }, "--seeds", "3..3", ...flags);
+      expect(terminal.output).toContain(`kvclient simulate ${flags.join(" ")} --seed 3 --shrunk 'ops=1 `);
     });
 
     it("does not make them small with --no-shrink", async () => {

@@ -23,7 +23,10 @@ export interface PatchedMutant {
   /** The numbers of the pitfalls. */
   readonly pitfalls: string;
   /** The run that finds it soonest, but for its seed and its protocol. */
-  readonly run: Pick<RunOptions, "faults" | "workloads"> & { readonly replicas: number; readonly ops: number };
+  readonly run: Pick<RunOptions, "faults" | "workloads" | "leaseReads" | "clockDrift"> & {
+    readonly replicas: number;
+    readonly ops: number;
+  };
   /** The name of the scenario that catches it, where seeds would take long. */
   readonly scenario?: string;
   /** Whether it takes so long that only the script that writes the table runs it. */
@@ -78,15 +81,15 @@ async function bySeed(options: RunOptions, simulator: PatchedSimulator): Promise
 
 async function byScenario(
   protocol: StagedProtocol,
-  { script, ...world }: Scenario,
+  { script, leaseReads, ...world }: Scenario,
   simulator: PatchedSimulator,
   seed: number,
 ): Promise<Found | null> {
   try {
-    await simulator.runScript(script, { ...world, seed, host: simulator.stagedHost(protocol) });
+    await simulator.runScript(script, { ...world, seed, host: simulator.stagedHost(protocol, leaseReads) });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    await runScript(script, { ...world, seed, host: stagedHost(protocol) });
+    await runScript(script, { ...world, seed, host: stagedHost(protocol, leaseReads) });
     return { check: "scenario", message: error.message.split("\n")[0] ?? "" };
   }
   return null;

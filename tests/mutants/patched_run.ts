@@ -39,7 +39,7 @@ export interface PatchedSimulator {
   readonly runSeed: (options: RunOptions) => Promise<RunReport>;
   readonly runScript: (script: string, options: ScriptOptions) => Promise<ScriptResult>;
   /** The servers of scenarios. */
-  readonly stagedHost: (protocol: StagedProtocol) => HostFactory;
+  readonly stagedHost: (protocol: StagedProtocol, leaseReads?: boolean) => HostFactory;
 }
 
 /**

@@ -6,10 +6,11 @@
  */
 import type { PatchedMutant } from "./patched_harness.ts";
 import { BALLOT_MUTANTS } from "./paxos_ballots.ts";
+import { LEASE_MUTANTS } from "./paxos_leases.ts";
 import { LOG_MUTANTS } from "./paxos_logs.ts";
 import { READ_MUTANTS } from "./paxos_reads.ts";
 
-const ALL: readonly PatchedMutant[] = [...BALLOT_MUTANTS, ...LOG_MUTANTS, ...READ_MUTANTS];
+const ALL: readonly PatchedMutant[] = [...BALLOT_MUTANTS, ...LOG_MUTANTS, ...READ_MUTANTS, ...LEASE_MUTANTS];
 
 /** Those that are caught. */
 export const PAXOS_MUTANTS: readonly PatchedMutant[] = ALL.filter(({ open }) => open === undefined);

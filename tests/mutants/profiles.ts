@@ -23,5 +23,16 @@ export const CRASHES: FaultIntensities = { crash: 1, kill: 1, slowSync: 1, delay
 /** Roles that die alone, on a network that is good to most messages. */
 export const ROLES: FaultIntensities = { roleCrash: 1, delay: 1, duplication: 1, partition: 0.5 };
 
+/** Leaders that are cut off from the others and not from clients, on a slow network, and roles and machines that die. */
+export const CUTS: FaultIntensities = {
+  leaderCut: 1,
+  delay: 1,
+  clog: 1,
+  duplication: 1,
+  pause: 1,
+  roleCrash: 1,
+  crash: 1,
+};
+
 /** Everything at once. */
 export const STORM = "heavy";

@@ -101,7 +101,10 @@ export interface Replica {
 
 /** Options of all replicas that tests vary. */
 export type ClusterTuning = Partial<
-  Pick<PaxosOptions, "snapshotEvery_bytes" | "snapshotSlice_bytes" | "times" | "cache_bytes" | "catchUp_bytes">
+  Pick<
+    PaxosOptions,
+    "snapshotEvery_bytes" | "snapshotSlice_bytes" | "times" | "cache_bytes" | "catchUp_bytes" | "leaseReads"
+  >
 >;
 
 /** What became of a proposal. */
@@ -120,11 +123,12 @@ export class PaxosCluster {
   frames: Frame[] = [];
   /** Frames that never arrive: the state of the network. */
   isLost: (frame: Frame) => boolean = () => false;
-  readonly #tuning: ClusterTuning;
+  readonly #tuning: (id: ReplicaId) => ClusterTuning;
   #draws = 0;
 
-  constructor(replicas = 3, tuning: ClusterTuning = {}) {
-    this.#tuning = tuning;
+  /** With options that are the same for all, or each replica's own. */
+  constructor(replicas = 3, tuning: ClusterTuning | ((id: ReplicaId) => ClusterTuning) = {}) {
+    this.#tuning = typeof tuning === "function" ? tuning : () => tuning;
     this.replicas = Array.from({ length: replicas }, (_, id) => this.#make(id, replicas, null));
     for (const { paxos } of this.replicas) void paxos.start();
   }
@@ -154,7 +158,7 @@ export class PaxosCluster {
       random,
       stateMachine: machine,
       onChosen,
-      ...this.#tuning,
+      ...this.#tuning(id),
     });
     const replica: Replica = { id, paxos, log: life, machine, events, chosen, clock, listener: null };
     paxos.onEvent((event) => void events.push(event));

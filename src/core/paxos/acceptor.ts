@@ -12,6 +12,7 @@
 import { equalBytes } from "../../codec/bytes.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { type Ballot, CHOSEN_BALLOT, formatBallot, NO_BALLOT, replicaOf } from "./ballot.ts";
+import type { LeasePromise } from "./lease.ts";
 import { ACCEPT_HEADER_BYTES } from "./message_codec.ts";
 import { type Accept, type AcceptedEntry, type Heartbeat, MESSAGE, type Message, type Prepare } from "./messages.ts";
 import { RECORD } from "./records.ts";
@@ -27,6 +28,8 @@ export interface AcceptorOptions {
   readonly chosen: () => number;
   /** Sends a message, to this replica itself too. */
   readonly send: (to: ReplicaId, message: Message) => void;
+  /** Which leader it has promised to elect no other; forgotten when it crashes. */
+  readonly lease: LeasePromise;
 }
 
 /** How many bytes of values one part of a promise carries, about. */
@@ -48,6 +51,11 @@ export class Acceptor {
   /** The highest ballot that it has promised. */
   get promised(): Ballot {
     return this.#promised;
+  }
+
+  /** Which leader it has promised to elect no other. Whoever hands it a prepare has asked. */
+  get lease(): LeasePromise {
+    return this.#options.lease;
   }
 
   /** Phase 1b: promises a ballot that is higher than every one before, and repeats the promise when asked again. */
@@ -95,11 +103,12 @@ export class Acceptor {
   }
 
   /** Says that no higher ballot was promised, which confirms the leader's leadership at this moment. */
-  onHeartbeat(from: ReplicaId, { ballot, round }: Heartbeat): void {
+  onHeartbeat(from: ReplicaId, { ballot, round }: Heartbeat, now: number): void {
     if (ballot < this.#promised) return this.#refuse(from, ballot);
     if (round === 0) return;
-    const { tag, chosen, send } = this.#options;
-    send(from, { type: MESSAGE.heartbeatReply, ballot, tag, round, chosen: chosen() });
+    const { tag, chosen, send, lease } = this.#options;
+    const lease_ms = lease.give(ballot, now);
+    send(from, { type: MESSAGE.heartbeatReply, ballot, tag, round, chosen: chosen(), lease_ms });
   }
 
   /** Lets out what rests on records up to `position`: one message for all slots of a ballot. */

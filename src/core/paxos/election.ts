@@ -7,11 +7,15 @@
  * candidate is that a majority answers it, not how complete its log is, because phase 1 brings what it lacks: so
  * whoever can reach a majority can lead (the partial connectivity of the Omni-Paxos paper, EuroSys 2023).
  *
+ * Where leaders have leases (`lease.ts`), nobody who has promised one is asked for another leader, and a leader whose
+ * connection breaks is missed when the promise to it is over.
+ *
  * @module
  */
 import type { Random } from "../../ports/random.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { type Ballot, NO_BALLOT, replicaOf } from "./ballot.ts";
+import type { LeasePromise } from "./lease.ts";
 import { MESSAGE, type Message, type PreVote, type PreVoteReply } from "./messages.ts";
 import { hasMajority, NO_VOTES, type Votes, withVote } from "./quorum.ts";
 
@@ -23,6 +27,8 @@ export interface ElectionOptions {
   readonly send: (to: ReplicaId, message: Message) => void;
   /** This replica's watermark. */
   readonly chosen: () => number;
+  /** What the acceptor of this replica has promised a leader; null while that is down. */
+  readonly lease: () => LeasePromise | null;
   /** A leader that was silent for so long is missed, and for up to twice as long by some. */
   readonly timeout_ms: number;
 }
@@ -87,7 +93,8 @@ export class Election {
   /** The leader of `ballot` has given up, or is this replica and does not lead any more. */
   onLeaderLost(now: number): void {
     this.#heardAt = Number.NEGATIVE_INFINITY;
-    this.#wait(now, DISCONNECT_SHARE * this.#options.timeout_ms);
+    const until = this.#options.lease()?.until ?? Number.NEGATIVE_INFINITY;
+    this.#wait(Math.max(now, until), DISCONNECT_SHARE * this.#options.timeout_ms);
   }
 
   /** The connection to a replica broke: if it leads, it is missed soon. */
@@ -103,6 +110,11 @@ export class Election {
   /** Asks the others, when it is time, whether `ballot` would be welcome. */
   onTick(now: number, ballot: Ballot): void {
     if (now < this.#deadline) return;
+    const lease = this.#options.lease();
+    // Whoever may elect nobody yet is likely not alone in that.
+    if (lease?.forbids(ballot, now) === true) {
+      return this.#wait(lease.until, DISCONNECT_SHARE * this.#options.timeout_ms);
+    }
     this.#wait(now, this.#options.timeout_ms);
     this.#asking = ballot;
     this.#votes = NO_VOTES;
@@ -113,7 +125,8 @@ export class Election {
 
   /** Answers whether a leader is missed here too. `seen` is the highest ballot known here. */
   onPreVote(from: ReplicaId, { ballot }: PreVote, seen: Ballot, now: number): void {
-    const isGranted = ballot > seen && !this.#isLeaderAlive(now);
+    const isBound = this.#options.lease()?.forbids(ballot, now) ?? false;
+    const isGranted = ballot > seen && !isBound && !this.#isLeaderAlive(now);
     const chosen = this.#options.chosen();
     this.#options.send(from, { type: MESSAGE.preVoteReply, ballot, isGranted, seen, chosen });
   }

@@ -31,6 +31,13 @@ interface Field<Value> {
 type Layout<Fields> = { readonly [Name in Exclude<keyof Fields, "type">]: Field<Fields[Name]> };
 
 const varint: Field<number> = { write: (writer, value) => writer.varint(value), read: (reader) => reader.varint() };
+/** A number at the end of a message, which is left out when it is 0. */
+const optional: Field<number> = {
+  write: (writer, value) => {
+    if (value !== 0) writer.varint(value);
+  },
+  read: (reader) => reader.remaining === 0 ? 0 : reader.varint(),
+};
 const u32: Field<number> = { write: (writer, value) => writer.u32(value), read: (reader) => reader.u32() };
 const flag: Field<boolean> = {
   write: (writer, value) => writer.u8(value ? 1 : 0),
@@ -93,7 +100,7 @@ const LAYOUTS: {
   [MESSAGE.nack]: { ballot: varint, promised: varint },
   [MESSAGE.accepted]: { ballot: varint, tag: u32, ranges: listOf(varint) },
   [MESSAGE.heartbeat]: { ballot: varint, round: varint, chosen: varint },
-  [MESSAGE.heartbeatReply]: { ballot: varint, tag: u32, round: varint, chosen: varint },
+  [MESSAGE.heartbeatReply]: { ballot: varint, tag: u32, round: varint, chosen: varint, lease_ms: optional },
   [MESSAGE.forward]: { life: varint, number: varint, first: varint, batch: rest },
   [MESSAGE.readRequest]: { life: varint, id: varint },
   [MESSAGE.readReply]: { life: varint, id: varint, slot: varint },

@@ -122,6 +122,8 @@ export interface HeartbeatReply {
   readonly round: number;
   /** The follower's watermark. */
   readonly chosen: number;
+  /** For how long it promises to make nobody else leader, in whole milliseconds; 0 for no such promise. */
+  readonly lease_ms: number;
 }
 
 /** A batch of commands for the leader to propose. */

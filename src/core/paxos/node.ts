@@ -84,7 +84,15 @@ export class PaxosNode {
       send,
       retry_ms: times.retry_ms,
     });
-    this.election = new Election(now, { id, replicas, random, send, chosen, timeout_ms: times.election_ms });
+    this.election = new Election(now, {
+      id,
+      replicas,
+      random,
+      send,
+      chosen,
+      lease: () => this.roles.acceptor?.lease ?? null,
+      timeout_ms: times.election_ms,
+    });
     this.catchUp = new CatchUp({
       id,
       replicas,
@@ -195,7 +203,7 @@ export class PaxosNode {
         if (this.election.onPreVoteReply(from, message, now) && this.membership.mayVote) this.roles.proposer.campaign();
         return;
       case MESSAGE.prepare:
-        if (!this.membership.mayVote) return;
+        if (!this.membership.mayVote || this.roles.acceptor?.lease.forbids(message.ballot, now) === true) return;
         if (from !== this.#options.id) this.roles.proposer?.onBallot(message.ballot);
         this.roles.acceptor?.onPrepare(from, message);
         return;
@@ -223,7 +231,7 @@ export class PaxosNode {
       case MESSAGE.forward:
         return this.#onForward(from, message);
       case MESSAGE.readRequest:
-        this.roles.proposer?.onRead(from, message.life, message.id);
+        this.roles.proposer?.onRead(from, message.life, message.id, now);
         return;
       case MESSAGE.readReply:
         if (message.life === this.life) this.#options.owner.onReadReply(message.id, message.slot);
@@ -276,7 +284,7 @@ export class PaxosNode {
   }
 
   #onHeartbeat(from: ReplicaId, message: Heartbeat, now: number): void {
-    if (this.membership.mayVote) this.roles.acceptor?.onHeartbeat(from, message);
+    if (this.membership.mayVote) this.roles.acceptor?.onHeartbeat(from, message, now);
     this.#onLeader(from, message.ballot, message.chosen, now);
   }
 

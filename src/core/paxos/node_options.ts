@@ -21,6 +21,7 @@ export interface NodeOptions {
   readonly random: Random;
   readonly machine: StateMachine;
   readonly times: PaxosTimes;
+  readonly leaseReads: boolean;
   readonly cache_bytes: number;
   readonly catchUp_bytes: number;
   readonly snapshotEvery_bytes: number;

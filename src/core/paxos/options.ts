@@ -55,6 +55,11 @@ export interface PaxosOptions extends Partial<SnapshotOptions> {
   readonly stateMachine: StateMachine;
   /** How long things may take. */
   readonly times?: Partial<PaxosTimes>;
+  /**
+   * Lets a leader to whom a majority has promised to elect nobody else for a while confirm reads without asking it. Rests
+   * on clocks, see `lease.ts`. The same on all replicas, and so is `times.election_ms`. @default false
+   */
+  readonly leaseReads?: boolean;
   /** A batch is closed, and another begun, once it has this many bytes. @default 1048576 */
   readonly maxBatch_bytes?: number;
   /** Commands are refused while this many bytes of them wait. @default 268435456 */
@@ -92,6 +97,7 @@ export function resolvePaxosOptions(options: PaxosOptions): ResolvedPaxosOptions
   return {
     ...options,
     times: { ...DEFAULT_PAXOS_TIMES, ...options.times },
+    leaseReads: options.leaseReads ?? false,
     maxBatch_bytes: options.maxBatch_bytes ?? MIB,
     maxPending_bytes: options.maxPending_bytes ?? 256 * MIB,
     cache_bytes: options.cache_bytes ?? 32 * MIB,

@@ -7,7 +7,8 @@
  * - Nothing is proposed before a majority has promised the ballot, and before this replica knows every value that any
  *   of them knows to be chosen.
  * - In a ballot a slot gets one value, and a leader says of a slot that it is chosen only when that value is.
- * - Reads are confirmed only after every slot that was open when the leadership began, and one of its own, are chosen.
+ * - Reads are confirmed only after every slot that was open when the leadership began, and one of its own, are chosen;
+ *   and by a round that began after them, or within a lease (`lease.ts`).
  *
  * @module
  */
@@ -51,6 +52,8 @@ export interface ProposerOptions {
   readonly onLeadership: (isLeader: boolean) => void;
   /** Asks for the chosen values up to `slot`, which `from` has. */
   readonly catchUp: (slot: number, from: ReplicaId) => void;
+  /** Whether reads within a lease need no round. */
+  readonly leaseReads: boolean;
   readonly heartbeat_ms: number;
   /** A leader that has not heard from a majority for so long steps down. */
   readonly patience_ms: number;
@@ -334,18 +337,20 @@ export class Proposer {
     });
   }
 
-  /** Takes a read that must be confirmed; false when this replica cannot. */
-  onRead(from: ReplicaId, life: number, id: number): boolean {
+  /** Takes a read that must be confirmed, at once if it is within a lease; false when this replica cannot. */
+  onRead(from: ReplicaId, life: number, id: number, now: number): boolean {
     if (!this.isEstablished) return false;
-    this.#rounds.add({ from, life, id, slot: this.#chosen });
+    const isLeased = this.#options.leaseReads && this.#rounds.isLeased(now);
+    if (isLeased) this.#options.send(from, { type: MESSAGE.readReply, life, id, slot: this.#chosen });
+    else this.#rounds.add({ from, life, id, slot: this.#chosen });
     return true;
   }
 
   /** Takes the answer to a heartbeat; sends the replies of reads that it confirms. */
-  onHeartbeatReply(from: ReplicaId, { ballot, round }: HeartbeatReply, now: number): void {
+  onHeartbeatReply(from: ReplicaId, { ballot, round, lease_ms }: HeartbeatReply, now: number): void {
     if (!this.isLeading || ballot !== this.#ballot) return;
     this.#heard[from] = now;
-    for (const { from: to, life, id, slot } of this.#rounds.onReply(from, round)) {
+    for (const { from: to, life, id, slot } of this.#rounds.onReply(from, round, lease_ms)) {
       this.#options.send(to, { type: MESSAGE.readReply, life, id, slot });
     }
   }
@@ -382,7 +387,7 @@ export class Proposer {
 
   #beat(now: number): void {
     this.#heartbeatAt = now + this.#options.heartbeat_ms;
-    this.#sendHeartbeats(this.#rounds.unconfirmed ?? this.#rounds.begin());
+    this.#sendHeartbeats(this.#rounds.unconfirmed ?? this.#rounds.begin(now));
   }
 
   #sendHeartbeats(round: number): void {

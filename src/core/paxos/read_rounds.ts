@@ -4,12 +4,16 @@
  * read arrived, so the watermark covers every write that was acknowledged by then. (The read index of Ongaro's Raft
  * dissertation, section 6.4, which holds for any protocol with a leader.)
  *
+ * A round that a majority has answered with promises of a lease (`lease.ts`) is good for reads that come after it too, for
+ * a while.
+ *
  * Invariants: rounds count up and are never reused within a ballot; a late answer confirms its own round and earlier
  * ones, never a later one.
  *
  * @module
  */
 import type { ReplicaId } from "../../ports/transport.ts";
+import { Lease } from "./lease.ts";
 import { hasMajority, NO_VOTES, type Votes, withVote } from "./quorum.ts";
 
 /** A read that waits for confirmation. */
@@ -25,6 +29,7 @@ export interface WaitingRead {
 /** The rounds of one leadership. */
 export class ReadRounds {
   readonly #replicas: number;
+  readonly #lease: Lease;
   /** The latest round that was begun. */
   #round = 0;
   #votes: Votes = NO_VOTES;
@@ -36,6 +41,7 @@ export class ReadRounds {
 
   constructor(replicas: number) {
     this.#replicas = replicas;
+    this.#lease = new Lease(replicas);
   }
 
   /** The latest round, when it still waits for answers: it may be sent again. Else null. */
@@ -48,24 +54,31 @@ export class ReadRounds {
     return this.#next.length > 0 && this.#isConfirmed;
   }
 
+  /** Whether a read that comes now needs no round. */
+  isLeased(now: number): boolean {
+    return now < this.#lease.until;
+  }
+
   /** Takes a read. */
   add(read: WaitingRead): void {
     this.#next.push(read);
   }
 
-  /** Begins a round, when the one before is confirmed, and returns its number. */
-  begin(): number {
+  /** Begins a round, when the one before is confirmed, and returns its number. It is sent for the first time after `now`. */
+  begin(now: number): number {
     if (!this.#isConfirmed) throw new Error(`round ${this.#round} is not confirmed yet`);
     this.#round++;
     this.#votes = NO_VOTES;
     this.#isConfirmed = false;
     this.#current = this.#next;
     this.#next = [];
+    this.#lease.begin(this.#round, now);
     return this.#round;
   }
 
-  /** Takes an answer; returns the reads that are confirmed by it. */
-  onReply(from: ReplicaId, round: number): readonly WaitingRead[] {
+  /** Takes an answer, which promises a lease of `lease_ms`; returns the reads that are confirmed by it. */
+  onReply(from: ReplicaId, round: number, lease_ms: number): readonly WaitingRead[] {
+    this.#lease.onPromise(from, round, lease_ms);
     if (round !== this.#round || this.#isConfirmed) return [];
     this.#votes = withVote(this.#votes, from);
     if (!hasMajority(this.#votes, this.#replicas)) return [];

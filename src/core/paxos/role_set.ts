@@ -11,6 +11,7 @@ import { tagOf } from "../membership.ts";
 import type { Completion, Role, RoleStatus, StateMachine } from "../replication.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Ballot, makeBallot, NO_BALLOT } from "./ballot.ts";
+import { LeasePromise } from "./lease.ts";
 import { Learner, type LearnerStart } from "./learner.ts";
 import type { LogFacts } from "./log_facts.ts";
 import type { Accept, Message } from "./messages.ts";
@@ -29,6 +30,8 @@ export interface RoleSetOptions {
   readonly clock: Clock;
   readonly machine: StateMachine;
   readonly times: PaxosTimes;
+  /** Whether leaders are promised time in which nobody else is made leader. */
+  readonly leaseReads: boolean;
   readonly slots: SlotLog;
   readonly snapshots: SnapshotStore;
   /** Sends a message, to this replica itself too. */
@@ -120,13 +123,14 @@ export class RoleSet {
   }
 
   #startAcceptor(facts: LogFacts): void {
-    const { slots, log, send } = this.#options;
+    const { slots, log, send, clock, replicas, times, leaseReads } = this.#options;
     const tag = tagOf(log.identity);
-    this.#acceptor = new Acceptor(facts.promised, { slots, tag, chosen: () => this.watermark, send });
+    const lease = new LeasePromise(clock.monotonic(), leaseReads && replicas > 1 ? times.election_ms : 0);
+    this.#acceptor = new Acceptor(facts.promised, { slots, tag, chosen: () => this.watermark, send, lease });
   }
 
   #startProposer(facts: LogFacts): void {
-    const { id, replicas, slots, times, send, sendAccept, onLeadership, catchUp } = this.#options;
+    const { id, replicas, slots, times, leaseReads, send, sendAccept, onLeadership, catchUp } = this.#options;
     const lastUsed = facts.round === 0 ? NO_BALLOT : makeBallot(facts.round, id);
     const proposer = new Proposer(Math.max(facts.promised, lastUsed), {
       id,
@@ -138,6 +142,7 @@ export class RoleSet {
       onChosen: (ballot, slot, value) => this.#onChosen(ballot, slot, value),
       onLeadership: (isLeader) => onLeadership(proposer.ballot, isLeader),
       catchUp,
+      leaseReads,
       heartbeat_ms: times.heartbeat_ms,
       patience_ms: times.election_ms,
     });

@@ -34,6 +34,10 @@ export interface ClusterOptions {
   readonly httpPortOffset?: number;
   /** Lets roles crash at random times. Roles are those of Multi-Paxos. @default nothing crashes */
   readonly failures?: RoleFailureOptions | null;
+  /**
+   * Lets a leader of Multi-Paxos answer reads within a lease, on all replicas alike: see PaxosOptions. @default false
+   */
+  readonly leaseReads?: boolean;
   /** How long things may take under Multi-Paxos. @default see PaxosTimes */
   readonly times?: Partial<PaxosTimes>;
   /** How long things may take under two-phase commit. @default see TwoPhaseTimes */

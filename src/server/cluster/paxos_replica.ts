@@ -27,6 +27,7 @@ export function replicateByPaxos(options: ProtocolParts): RunningProtocol {
     clock: parts.clock,
     random: systemRandom,
     stateMachine: parts.aroundMachine(options.store),
+    ...(cluster.leaseReads === undefined ? {} : { leaseReads: cluster.leaseReads }),
     ...(cluster.times === undefined ? {} : { times: cluster.times }),
   });
   replication.onEvent((event) => tell(logger, event, cluster));

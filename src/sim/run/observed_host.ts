@@ -46,6 +46,8 @@ export interface ServerSizes {
   readonly cache_bytes: number;
   /** How much a replica that lags is sent at once. */
   readonly catchUp_bytes: number;
+  /** Whether leaders of Multi-Paxos answer reads within a lease. @default false */
+  readonly leaseReads?: boolean;
 }
 
 /** How much of a snapshot is written a turn: little, so that a crash may find it half-written. */
@@ -78,6 +80,7 @@ export function observedHost(
       snapshotSlice_bytes: SNAPSHOT_SLICE_BYTES,
       cache_bytes: sizes.cache_bytes,
       catchUp_bytes: sizes.catchUp_bytes,
+      leaseReads: sizes.leaseReads ?? false,
     });
     const life: Life = {
       store,

@@ -45,8 +45,11 @@ function describeMessage(message: Message): string {
       return `Accepted ballot=${formatBallot(message.ballot)} slots=${rangesOf(message.ranges)}`;
     case MESSAGE.heartbeat:
       return `Heartbeat ballot=${formatBallot(message.ballot)} round=${message.round} chosen=${message.chosen}`;
-    case MESSAGE.heartbeatReply:
-      return `HeartbeatReply ballot=${formatBallot(message.ballot)} round=${message.round} chosen=${message.chosen}`;
+    case MESSAGE.heartbeatReply: {
+      const lease = message.lease_ms === 0 ? "" : ` lease=${message.lease_ms}`;
+      const ballot = formatBallot(message.ballot);
+      return `HeartbeatReply ballot=${ballot} round=${message.round} chosen=${message.chosen}${lease}`;
+    }
     case MESSAGE.forward:
       return `Forward number=${message.number}`;
     case MESSAGE.readRequest:

@@ -29,6 +29,8 @@ export interface ReplicaParts extends Omit<HostContext, "disk"> {
   readonly cache_bytes: number;
   /** How much a replica that lags is sent at once. */
   readonly catchUp_bytes: number;
+  /** Whether leaders of Multi-Paxos answer reads within a lease. @default false */
+  readonly leaseReads?: boolean;
 }
 
 /** What a protocol makes of the parts. */

@@ -48,6 +48,13 @@ export interface RunOptions {
   readonly clients?: number;
   /** When faults end at the latest, in virtual milliseconds. @default 60000 */
   readonly horizon_ms?: number;
+  /** Lets leaders of Multi-Paxos answer reads within a lease. @default false */
+  readonly leaseReads?: boolean;
+  /**
+   * By how much of itself the advance of one server's monotonic clock may exceed that of another, from 0 to below 1.
+   * @default what leases allow for, where there are some, and else 0
+   */
+  readonly clockDrift?: number;
   /** Keep the trace as text. @default false */
   readonly keepTrace?: boolean;
   /** A deliberate bug. @default none */

@@ -6,6 +6,7 @@
  */
 import { stringCodec } from "../../client/codecs.ts";
 import { KVClient } from "../../client/kv_client.ts";
+import { CLOCK_DRIFT } from "../../core/paxos/lease.ts";
 import { ChosenSlots } from "../world/chosen_slots.ts";
 import type { Broken } from "../world/minority.ts";
 import { addressOf } from "../world/sim_connector.ts";
@@ -21,6 +22,7 @@ import { Truth } from "./truth.ts";
 import { Violations } from "./violation.ts";
 import { type Actor, type Arena, pick, sleep, type Workload } from "./workload.ts";
 import { makeWorkload } from "./workloads/make.ts";
+import { RegisterWorkload } from "./workloads/register.ts";
 import { WatchWorkload } from "./workloads/watch.ts";
 
 /** The share of the operations that are left for when faults are over. */
@@ -36,6 +38,10 @@ const CALM_DEADLINE_MS = 20_000;
 const CONVERGENCE_MS = 60_000;
 /** How often they are compared. */
 const COMPARE_MS = 50;
+/** Clients that only read, of one server each, count from here; how often they read, and how long that may take. */
+const FIRST_READER = 3000;
+const READ_EVERY_MS = 20;
+const READ_DEADLINE_MS = 500;
 /** Clients that try one server each, when faults are over, count from here. */
 const FIRST_PROBE = 2000;
 
@@ -48,6 +54,9 @@ export function runSeed(options: RunOptions): Promise<RunReport> {
 export async function runProtocol(options: RunOptions, protocol: Protocol): Promise<RunReport> {
   const { replication = "none", ops = 500 } = options;
   const replicas = replicasOf(protocol, options.replicas);
+  if (options.leaseReads === true && replication !== "paxos") {
+    throw new RangeError(`replication ${replication} has no leaders with leases; leaseReads is for paxos`);
+  }
   if (!Number.isSafeInteger(ops) || ops < 0) throw new RangeError(`ops is ${ops}; it is a whole number from 0 on`);
   const violations = new Violations();
   const run = new Run({ ...options, replicas, ops }, protocol, violations);
@@ -97,12 +106,14 @@ class Run {
     const firstRevision = random.pick([0, 2 ** 32 - 50, 2 ** 40]);
     const truth = new Truth(violations, firstRevision);
     const dice = random.fork("sizes");
+    const leaseReads = options.leaseReads ?? false;
     const sizes = {
       firstRevision,
       snapshotEvery_bytes: random.pick([600, 2000, 8000, 24_000]),
       segmentBytes: random.pick([1024, 4096, 16_384]),
       cache_bytes: dice.pick([500, 5000, 1_000_000]),
       catchUp_bytes: dice.pick([300, 3000, 100_000]),
+      leaseReads,
       limits: {
         maxSessions: random.pick([3, 4, 100]),
         sessionIdle_ms: random.pick([5000, 3_600_000]),
@@ -120,6 +131,7 @@ class Run {
         const wrong = chosen.learn(replica, slot, digest);
         if (wrong !== null) violations.report("agreement", wrong);
       },
+      clockDrift: options.clockDrift ?? (leaseReads ? CLOCK_DRIFT : 0),
       keepTrace: options.keepTrace ?? false,
     });
     this.simulation = simulation;
@@ -169,6 +181,8 @@ class Run {
         this.#act({ id, client, dice: this.#random.fork(`actor ${id}`) });
       }
     }
+    // Whoever writes at a leader that is cut off waits, and sees nothing of what that leader still answers.
+    if (this.#options.leaseReads === true) { for (const { id } of simulation.nodes) this.#read(id); }
     for (const workload of this.#workloads) {
       if (!(workload instanceof WatchWorkload)) continue;
       for (let index = 0; index < WATCHERS; index++) {
@@ -281,17 +295,38 @@ class Run {
     return client;
   }
 
+  /** Reads registers at one server as long as others work, beside the operations that are asked for. */
+  #read(server: number): void {
+    const id = FIRST_READER + server;
+    const actor = {
+      id,
+      client: this.#client(id, READ_DEADLINE_MS, false, [server]),
+      dice: this.#random.fork(`actor ${id}`),
+    };
+    const registers = this.#workloads.find((workload) => workload instanceof RegisterWorkload);
+    if (registers === undefined) return;
+    this.#work(async () => {
+      while (this.#budget > 0) {
+        await registers.read(actor);
+        await sleep(this.simulation.clock, actor.dice.next() * READ_EVERY_MS);
+      }
+    });
+  }
+
   /** One operation after the other until there are enough. */
   #act(actor: Actor): void {
-    this.#working++;
-    const work = async (): Promise<void> => {
+    this.#work(async () => {
       while (this.#budget > 0) {
         this.#budget--;
         this.begun++;
         await pick(actor.dice, this.#workloads).step(actor);
         await sleep(this.simulation.clock, actor.dice.next() * this.#think_ms);
       }
-    };
+    });
+  }
+
+  #work(work: () => Promise<void>): void {
+    this.#working++;
     work().catch((error: unknown) => this.#violations.report("crash", told(error))).finally(() => {
       this.#working--;
     });

@@ -43,6 +43,7 @@ const MEAN_MS = {
   failedSync: 1200,
   fullDisk: 1200,
   roleCrash: 700,
+  leaderCut: 1500,
 } as const;
 type TimedKind = keyof typeof MEAN_MS;
 /** How much faster all that may go in a run, so that short ones meet their share too. */
@@ -268,6 +269,15 @@ export class FaultSchedule {
       case "oneWayPartition":
         this.#cut(kind, duration_us, random);
         return;
+      case "leaderCut": {
+        const leader = nodes.find(({ service }) => service?.status().cluster?.role === "leader");
+        if (leader === undefined) return;
+        const isCut = (from: number, to: number): boolean => (from === leader.id) !== (to === leader.id);
+        network.cut((from, to) => from < network.replicas && to < network.replicas && isCut(from, to));
+        // About as long as it takes to elect another one, whatever the pace.
+        this.#healAfter(random.between(300_000, 1_500_000), () => network.heal());
+        break;
+      }
       case "slowReceiver": {
         const slow = links.filter((link) => link.to >= network.replicas || link.from < network.replicas);
         if (slow.length === 0) return;
@@ -308,16 +318,22 @@ export class FaultSchedule {
   }
 
   #cut(kind: "partition" | "oneWayPartition", duration_us: number, random: SimRandom): void {
-    const { network, time, count } = this.#options;
+    const { network, count } = this.#options;
     const { shape, isCut } = drawPartition(random, network.replicas, kind === "oneWayPartition");
     network.cut(isCut);
     count(kind);
     network.trace.append("fault", kind, shape);
-    const partition = ++this.#partition;
-    time.after(duration_us, () => {
-      if (this.#partition !== partition) return;
+    this.#healAfter(duration_us, () => {
       if (network.replicas > 1 && random.chance(MOVES)) this.#cut(kind, duration_us, random);
       else network.heal();
+    });
+  }
+
+  /** Calls `heal` after so long, unless links are cut in another way by then. */
+  #healAfter(duration_us: number, heal: () => void): void {
+    const partition = ++this.#partition;
+    this.#options.time.after(duration_us, () => {
+      if (this.#partition === partition) heal();
     });
   }
 

@@ -46,13 +46,24 @@ export const FAULT_KINDS = [
   "misdirectedWrite",
   /** A minority of the servers stays down, cut off or slow for a while when all other faults have ended. */
   "minority",
+  /** The leader and the other servers hear nothing of each other for a while, and clients reach all of them. */
+  "leaderCut",
 ] as const;
 
 /** The name of a fault. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
+/** Those that no profile has: they are only there to be asked for. */
+const ONLY_BY_NAME: readonly FaultKind[] = ["leaderCut"];
+
 /** Those that strike only where there are several servers, under a protocol that goes on without some of them. */
-export const REPLICA_FAULT_KINDS: readonly FaultKind[] = ["roleCrash", "bitRot", "misdirectedWrite", "minority"];
+export const REPLICA_FAULT_KINDS: readonly FaultKind[] = [
+  "roleCrash",
+  "bitRot",
+  "misdirectedWrite",
+  "minority",
+  "leaderCut",
+];
 
 /** How strong each fault is, from 0 (never) to 1 (as in `heavy`). Those that are left out do not happen. */
 export type FaultIntensities = Readonly<Partial<Record<FaultKind, number>>>;
@@ -65,6 +76,7 @@ export function intensitiesOf(profile: FaultProfile): Readonly<Record<FaultKind,
   const result = {} as Record<FaultKind, number>;
   for (const kind of FAULT_KINDS) {
     if (typeof profile !== "string") result[kind] = checkIntensity(kind, profile[kind] ?? 0);
+    else if (ONLY_BY_NAME.includes(kind)) result[kind] = 0;
     else result[kind] = profile === "heavy" ? 1 : profile === "light" ? 0.2 : 0;
   }
   return result;

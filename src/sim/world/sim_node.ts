@@ -34,6 +34,8 @@ export interface SimNodeOptions {
   readonly trace: Trace;
   readonly network: Network;
   readonly random: SimRandom;
+  /** How many milliseconds its monotonic clock counts in one. */
+  readonly rate: number;
   readonly host: HostFactory;
   readonly count: (kind: FaultKind) => void;
   /** Finds the transport of another node. */
@@ -156,9 +158,9 @@ export class SimNode {
   /** Starts a server, unless one runs. It is up when this returns, or has refused to start, or died on the way. */
   restart(): void {
     if (this.#clock !== null) return;
-    const { time, trace, host: makeHost, network, replicas, random, peers } = this.#options;
+    const { time, trace, host: makeHost, network, replicas, random, rate, peers } = this.#options;
     const life = ++this.#lives;
-    const clock = new ProcessClock(time, null, this.#wallOffset_ms);
+    const clock = new ProcessClock(time, null, this.#wallOffset_ms, rate);
     this.#clock = clock;
     this.#end = null;
     this.#refusal = null;

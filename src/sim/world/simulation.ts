@@ -42,6 +42,11 @@ export interface SimulationOptions {
    * stay broken. Never more than a minority. @default a minority
    */
   readonly tolerated?: number;
+  /**
+   * By how much of itself the advance of one server's monotonic clock may exceed that of another, from 0 to below 1.
+   * @default 0
+   */
+  readonly clockDrift?: number;
   /** Is told what each replica has learnt is chosen in a slot, if its protocol says so. */
   readonly onChosen?: (replica: ReplicaId, slot: number, digest: number) => void;
 }
@@ -75,7 +80,10 @@ export class Simulation {
     if (!Number.isInteger(options.replicas) || options.replicas < 1 || options.replicas > 100) {
       throw new RangeError(`replicas is ${options.replicas}; it is a whole number from 1 to 100`);
     }
+    const drift = options.clockDrift ?? 0;
+    if (!(drift >= 0 && drift < 1)) throw new RangeError(`clockDrift is ${drift}; it is a number from 0 to below 1`);
     const random = new SimRandom(options.seed);
+    const clocks = random.fork("clocks");
     const time = new VirtualTime();
     const trace = new Trace(() => time.now_us, options.keepTrace);
     const count = (kind: FaultKind): void => void (this.#counts[kind] = (this.#counts[kind] ?? 0) + 1);
@@ -92,6 +100,8 @@ export class Simulation {
         trace,
         network: this.network,
         random: random.fork(`node ${id}`),
+        // What is at the edge of what may be shows soonest what is beyond it.
+        rate: 1 - drift * clocks.pick([0, 1, clocks.next()]),
         host: options.host,
         count,
         peers: (peer) => this.nodes[peer]?.transport ?? null,

@@ -97,19 +97,27 @@ export class VirtualTime {
   }
 }
 
-/** The clock of one life of a process; it dies with it, stands still with it, and its wall time may jump. */
+/**
+ * The clock of one life of a process; it dies with it, stands still with it, its wall time may jump, and its monotonic
+ * time may go faster or slower than it should.
+ */
 export class ProcessClock implements Clock {
   #time: VirtualTime;
   #entered: (() => void) | null;
   #wallOffset_ms: number;
+  readonly #rate: number;
   #isAlive = true;
   /** Turns that wait for the end of a pause, in order; null when the process is not paused. */
   #waiting: (() => void)[] | null = null;
   #resumes_us = 0;
 
-  /** A clock whose process calls `entered` whenever it runs. `wallOffset_ms` is how far its wall clock is off. */
-  constructor(time: VirtualTime, entered: (() => void) | null = null, wallOffset_ms = 0) {
+  /**
+   * A clock whose process calls `entered` whenever it runs. `wallOffset_ms` is how far its wall clock is off, and `rate` how
+   * many milliseconds its monotonic clock and its timers count in one.
+   */
+  constructor(time: VirtualTime, entered: (() => void) | null = null, wallOffset_ms = 0, rate = 1) {
     this.#time = time;
+    this.#rate = rate;
     this.#entered = entered;
     this.#wallOffset_ms = wallOffset_ms;
   }
@@ -119,12 +127,15 @@ export class ProcessClock implements Clock {
   }
 
   monotonic(): number {
-    return this.#time.now_us / 1000;
+    return this.#time.now_us * this.#rate / 1000;
   }
 
   after(delay_ms: number, callback: () => void): Timer {
     // A timer may be late and is never early: whole microseconds, rounded up.
-    const event = this.#time.at(this.#time.now_us + Math.max(0, Math.ceil(delay_ms * 1000)), () => this.run(callback));
+    const event = this.#time.at(
+      this.#time.now_us + Math.max(0, Math.ceil(delay_ms * 1000 / this.#rate)),
+      () => this.run(callback),
+    );
     return { cancel: () => void (event.run = null) };
   }
 

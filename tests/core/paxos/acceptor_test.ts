@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../../src/codec/byte_writer.ts";
+import { LeasePromise } from "../../../src/core/paxos/lease.ts";
 import { Acceptor } from "../../../src/core/paxos/acceptor.ts";
 import { makeBallot } from "../../../src/core/paxos/ballot.ts";
 import { writeMessage } from "../../../src/core/paxos/message_codec.ts";
@@ -31,6 +32,7 @@ class Bench {
       tag: 7,
       chosen: () => this.chosen,
       send: (to, message) => void this.said.push({ to, message }),
+      lease: new LeasePromise(0, 0),
     });
   }
 
@@ -82,7 +84,7 @@ describe("an acceptor", () => {
     expect(bench.heard()).toEqual(["1: promise above 0 [1=10@3 3=30@3]"]);
     bench.accept(ROUND_3, 4, 40);
     bench.prepare(ROUND_3);
-    bench.acceptor.onHeartbeat(0, { type: MESSAGE.heartbeat, ballot: ROUND_3, round: 9, chosen: 0 });
+    bench.acceptor.onHeartbeat(0, { type: MESSAGE.heartbeat, ballot: ROUND_3, round: 9, chosen: 0 }, 0);
     expect(bench.heard()).toEqual(["0: no, 5", "0: no, 5", "0: no, 5"]);
     expect(bench.slots.value(4)).toBe(null);
   });

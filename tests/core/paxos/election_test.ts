@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { makeBallot } from "../../../src/core/paxos/ballot.ts";
 import { Election } from "../../../src/core/paxos/election.ts";
+import { LeasePromise } from "../../../src/core/paxos/lease.ts";
 import { MESSAGE, type Message } from "../../../src/core/paxos/messages.ts";
 import { SeededRandom } from "../../support/seeded_random.ts";
 
 const [ROUND_3, ROUND_5] = [makeBallot(3, 1), makeBallot(5, 0)];
 
-function make(seed = 1): { election: Election; said: { to: number; message: Message }[] } {
+function make(
+  seed = 1,
+  lease: LeasePromise | null = null,
+): { election: Election; said: { to: number; message: Message }[] } {
   const said: { to: number; message: Message }[] = [];
   const election = new Election(0, {
     id: 0,
@@ -14,6 +18,7 @@ function make(seed = 1): { election: Election; said: { to: number; message: Mess
     random: new SeededRandom(seed),
     send: (to, message) => void said.push({ to, message }),
     chosen: () => 7,
+    lease: () => lease,
     timeout_ms: 500,
   });
   return { election, said };
@@ -52,6 +57,25 @@ describe("an election", () => {
     expect(election.onPreVoteReply(1, granted(ROUND_5), 1000)).toBe(false);
     expect(election.onPreVoteReply(0, granted(ROUND_5), 1000)).toBe(true);
     expect(election.onPreVoteReply(2, granted(ROUND_5), 1000)).toBe(false);
+  });
+
+  test("asks for nobody and grants nobody anything while its acceptor has promised a lease to another", () => {
+    const lease = new LeasePromise(-10_000, 500);
+    const { election, said } = make(1, lease);
+    election.onLeader(ROUND_3, 0);
+    lease.give(ROUND_3, 400);
+    election.onLeaderLost(410);
+    expect(election.deadline).toBeGreaterThanOrEqual(950);
+    election.onPreVote(2, { type: MESSAGE.preVote, ballot: ROUND_5 }, ROUND_3, 899);
+    expect(said.pop()!.message).toMatchObject({ isGranted: false });
+    election.onPreVote(1, { type: MESSAGE.preVote, ballot: makeBallot(5, 1) }, ROUND_3, 899);
+    expect(said.pop()!.message).toMatchObject({ isGranted: true });
+    lease.give(ROUND_3, 1000);
+    election.onTick(1100, ROUND_5);
+    expect(said).toEqual([]);
+    expect(election.deadline).toBeGreaterThanOrEqual(1550);
+    election.onTick(1700, ROUND_5);
+    expect(said.map(({ to }) => to)).toEqual([0, 1, 2]);
   });
 
   test("gives up its question when a leader is heard", () => {

@@ -33,7 +33,14 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: is(MESSAGE.accept), ballot: number, slot: number, chosen: number, value: bytes }),
   fc.record({ type: is(MESSAGE.accepted), ballot: number, tag: u32, ranges: fc.array(number) }),
   fc.record({ type: is(MESSAGE.heartbeat), ballot: number, round: number, chosen: number }),
-  fc.record({ type: is(MESSAGE.heartbeatReply), ballot: number, tag: u32, round: number, chosen: number }),
+  fc.record({
+    type: is(MESSAGE.heartbeatReply),
+    ballot: number,
+    tag: u32,
+    round: number,
+    chosen: number,
+    lease_ms: number,
+  }),
   fc.record({ type: is(MESSAGE.forward), life: number, number, first: number, batch: bytes }),
   fc.record({ type: is(MESSAGE.readRequest), life: number, id: number }),
   fc.record({ type: is(MESSAGE.readReply), life: number, id: number, slot: number }),
@@ -94,7 +101,7 @@ describe("the bytes of messages", () => {
       ],
       [{ type: MESSAGE.accepted, ballot: 1, tag: 2, ranges: [3, 4, 300, 301] }, "090102000000040304ac02ad02"],
       [{ type: MESSAGE.heartbeat, ballot: 1, round: 2, chosen: 3 }, "0a010203"],
-      [{ type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4 }, "0b01020000000304"],
+      [{ type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4, lease_ms: 0 }, "0b01020000000304"],
       [{ type: MESSAGE.forward, life: 1, number: 2, first: 3, batch: AB }, "0c010203aabb"],
       [{ type: MESSAGE.readRequest, life: 1, id: 2 }, "0d0102"],
       [{ type: MESSAGE.readReply, life: 1, id: 2, slot: 3 }, "0e010203"],
@@ -104,6 +111,8 @@ describe("the bytes of messages", () => {
       [{ type: MESSAGE.snapshotPart, slot: 1, part: 2, isLast: true, checksum: 3, bytes: AB }, "1201020103000000aabb"],
     ];
     expect(golden.map(([message]) => toHex(encode(message)))).toEqual(golden.map(([, bytes]) => bytes));
+    const leased: Message = { type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4, lease_ms: 5 };
+    expect(toHex(encode(leased))).toBe("0b0102000000030405");
     expect(golden.map(([message]) => message.type)).toEqual(Object.values(MESSAGE));
   });
 

@@ -36,6 +36,7 @@ class Bench {
       onChosen: (_ballot, slot) => void (this.announced = slot),
       onLeadership: (isLeader) => void this.leads.push(isLeader),
       catchUp: (slot) => void this.wanted.push(slot),
+      leaseReads: true,
       heartbeat_ms: 100,
       patience_ms: 500,
     });
@@ -178,10 +179,10 @@ describe("a proposer's phase 2", () => {
     bench.lead([entry(1, 1, 10)]);
     bench.accepted(1, 1);
     bench.accepted(2, 1);
-    expect(bench.proposer.onRead(1, 1, 1)).toBe(false);
+    expect(bench.proposer.onRead(1, 1, 1, bench.now)).toBe(false);
     bench.accepted(1, 2);
     bench.accepted(2, 2);
-    expect(bench.proposer.onRead(1, 1, 2)).toBe(true);
+    expect(bench.proposer.onRead(1, 1, 2, bench.now)).toBe(true);
     expect(bench.said1(MESSAGE.readReply)).toEqual([]);
   });
 

@@ -14,14 +14,14 @@ const SIZES = { snapshotEvery_bytes: 4096, snapshotSlice_bytes: 1024, cache_byte
 /** The protocols that have scenarios. */
 export type StagedProtocol = "paxos" | "2pc";
 
-/** Replicas of a protocol. */
-export function stagedHost(name: StagedProtocol): HostFactory {
+/** Replicas of a protocol, whose leaders have leases if it has some and they are asked for. */
+export function stagedHost(name: StagedProtocol, leaseReads = false): HostFactory {
   const protocol = PROTOCOL_TABLE[name];
   const make = (context: HostContext): Host => {
     const { disk, clock, random } = context;
     const log = openDurableLog({ disk, clock, random, options: { segmentBytes: 4096, reserveBytes: 1024 } });
     const store = new KVStore();
-    return { ...protocol.make({ ...context, log, stateMachine: store, ...SIZES }), store, log };
+    return { ...protocol.make({ ...context, log, stateMachine: store, leaseReads, ...SIZES }), store, log };
   };
   return withDescriptions(make, protocol.describe);
 }

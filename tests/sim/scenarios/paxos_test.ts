@@ -4,7 +4,7 @@ import { stagedHost } from "./host.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 describe("Multi-Paxos", () => {
-  test.each(SCENARIOS)("$name", async ({ replicas, script }) => {
-    await runScript(script, { replicas, host: stagedHost("paxos") });
+  test.each(SCENARIOS)("$name", async ({ replicas, script, leaseReads }) => {
+    await runScript(script, { replicas, host: stagedHost("paxos", leaseReads) });
   });
 });

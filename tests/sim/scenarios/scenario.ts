@@ -11,6 +11,8 @@ export interface Scenario {
   readonly replicas: number;
   /** How long an operation of a client may take, in milliseconds. @default 5000 */
   readonly deadline_ms?: number;
+  /** Whether leaders answer reads within a lease. @default false */
+  readonly leaseReads?: boolean;
   readonly script: string;
 }
 

@@ -6,6 +6,7 @@
  */
 import { BATCH_SCENARIOS } from "./batches.ts";
 import { LEADER_SCENARIOS } from "./leaders.ts";
+import { LEASE_SCENARIOS } from "./leases.ts";
 import type { Scenario } from "./scenario.ts";
 import { MEMORY_SCENARIOS } from "./memory.ts";
 import { READ_SCENARIOS } from "./reads.ts";
@@ -18,6 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...VOTE_SCENARIOS,
   ...MEMORY_SCENARIOS,
   ...READ_SCENARIOS,
+  ...LEASE_SCENARIOS,
   ...BATCH_SCENARIOS,
   ...TRANSFER_SCENARIOS,
 ];

@@ -5,7 +5,11 @@ test("profiles are none, light, heavy, or a list", () => {
   expect(parseFaultProfile("heavy")).toBe("heavy");
   expect(parseFaultProfile("loss, crash=0.5")).toEqual({ loss: 1, crash: 0.5 });
   expect(intensitiesOf({ loss: 0.25 })).toMatchObject({ loss: 0.25, crash: 0 });
-  expect(FAULT_KINDS.map((kind) => intensitiesOf("heavy")[kind])).toEqual(FAULT_KINDS.map(() => 1));
+  // A leader that is cut off again and again is a run of its own.
+  expect(FAULT_KINDS.map((kind) => intensitiesOf("heavy")[kind])).toEqual(
+    FAULT_KINDS.map((kind) => kind === "leaderCut" ? 0 : 1),
+  );
+  expect(intensitiesOf({ leaderCut: 1 }).leaderCut).toBe(1);
   expect(FAULT_KINDS.every((kind) => intensitiesOf("none")[kind] === 0)).toBe(true);
 });
 

@@ -35,6 +35,17 @@ describe("virtual time", () => {
 });
 
 describe("the clock of a process", () => {
+  test("may count monotonic time too slowly, and its timers with it, and never early", () => {
+    const time = new VirtualTime();
+    const clock = new ProcessClock(time, null, 0, 0.5);
+    const seen: (readonly [number, number])[] = [];
+    const wall = clock.now();
+    clock.after(10, () => void seen.push([time.now_us, clock.monotonic()]));
+    runAll(time);
+    expect(seen).toEqual([[20_000, 10]]);
+    expect(clock.now() - wall).toBe(20);
+  });
+
   test("calls nothing after the process has died, and hides what a dying turn throws", () => {
     const time = new VirtualTime();
     const clock = new ProcessClock(time);

@@ -33,6 +33,11 @@ export class RegisterWorkload implements Workload {
     else await this.#delete(actor, key);
   }
 
+  /** Only reads. */
+  async read(actor: Actor): Promise<void> {
+    await this.#get(actor, pick(actor.dice, this.#keys));
+  }
+
   async finish(actor: Actor): Promise<void> {
     for (const key of this.#keys) await this.#get(actor, key);
   }
