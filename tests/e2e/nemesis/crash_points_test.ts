@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type TestedOptions, TestedReplicas } from "./tested_replicas.ts";
 import { Writers } from "./writers.ts";
 
-const WANTED = process.env.KVPAXOS_CRASH_POINTS ?? "2";
+const WANTED = process.env.KVPAXOS_CRASH_POINTS ?? "1";
 const VALUE_BYTES = 1000;
 /** Small enough that snapshots are taken all the time, and that whoever was away needs one. */
 const FLAGS = ["--snapshot-every", "100kb", "--log-level", "warning"];
