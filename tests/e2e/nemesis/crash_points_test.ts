@@ -1,6 +1,6 @@
 /**
  * Ends every replica at every point around its appends, syncs, sends and applies, and looks whether anything that was
- * acknowledged is lost. `KVPAXOS_CRASH_POINTS=all` visits all, a number so many; `KVPAXOS_CRASH_REPORT` takes what came of it.
+ * acknowledged is lost. `KVPAXOS_CRASH_POINTS=all` visits all, a number so many, otherwise one; `KVPAXOS_CRASH_REPORT` takes what came of it.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type TestedOptions, TestedReplicas } from "./tested_replicas.ts";
 import { Writers } from "./writers.ts";
 
-const WANTED = process.env.KVPAXOS_CRASH_POINTS ?? "1";
+const WANTED = process.env.KVPAXOS_CRASH_POINTS;
+/** A torn write, which every kind of replication passes at once. */
+const USUAL = "within-write-segment";
 const VALUE_BYTES = 1000;
 /** Small enough that snapshots are taken all the time, and that whoever was away needs one. */
 const FLAGS = ["--snapshot-every", "100kb", "--log-level", "warning"];
@@ -58,8 +60,9 @@ async function pointsOf(replicas: TestedReplicas, writers: Writers): Promise<str
   return [...new Set(readFileSync(seenFile, "utf8").trim().split("\n"))].sort();
 }
 
-/** As many of the points as are wanted, evenly from all. */
+/** As many of the points as are wanted, evenly from all; the usual one unless something is. */
 function chosen(points: readonly string[]): readonly string[] {
+  if (WANTED === undefined) return [USUAL];
   if (WANTED === "all") return points;
   const count = Math.min(Number(WANTED), points.length);
   return Array.from({ length: count }, (_, index) => points[Math.floor(index * points.length / count)]!);
@@ -99,6 +102,6 @@ describe("a crash at any point", () => {
     const file = process.env.KVPAXOS_CRASH_REPORT;
     if (file !== undefined) appendFileSync(file, `${existsSync(file) ? "" : "# crash points\n"}${report}\n`);
     // Some are passed only when messages cross in a certain way.
-    expect(visited).toBeGreaterThanOrEqual(Math.floor(0.8 * chosen(points).length));
+    expect(visited).toBeGreaterThanOrEqual(Math.ceil(0.8 * chosen(points).length));
   }, WANTED === "all" ? 1_800_000 : 120_000);
 });
