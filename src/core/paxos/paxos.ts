@@ -122,7 +122,11 @@ export class Paxos implements Replication {
       onInstalled: (slot) => this.#eventListener({ type: "installed", slot }),
       onMembership: (mayVote, refusedBy) => {
         if (refusedBy !== null) this.#eventListener({ type: "refused", by: refusedBy });
-        else if (mayVote) this.#eventListener({ type: "member" });
+        else if (mayVote) {
+          this.#eventListener({ type: "member" });
+          // What came before waits for nothing else.
+          this.#life.scheduleFlush();
+        }
       },
     };
   }
