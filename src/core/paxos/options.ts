@@ -7,9 +7,9 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Random } from "../../ports/random.ts";
 import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import { checkReplica } from "../replica_count.ts";
 import type { Role, StateMachine } from "../replication.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions } from "../snapshotter.ts";
-import { MAX_REPLICAS } from "./quorum.ts";
 
 /** How long things may take, in milliseconds. */
 export interface PaxosTimes {
@@ -86,13 +86,7 @@ const MIB = 1024 * 1024;
  * @throws {RangeError} when there can be no such replica
  */
 export function resolvePaxosOptions(options: PaxosOptions): ResolvedPaxosOptions {
-  const { id, replicas } = options;
-  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
-    throw new RangeError(`replicas is ${replicas}; it is a whole number from 1 to ${MAX_REPLICAS}`);
-  }
-  if (!Number.isInteger(id) || id < 0 || id >= replicas) {
-    throw new RangeError(`id is ${id}; replicas are counted from 0 to ${replicas - 1}`);
-  }
+  checkReplica(options.id, options.replicas);
   const { snapshotEvery_bytes, snapshotSlice_bytes } = DEFAULT_SNAPSHOT_OPTIONS;
   return {
     ...options,

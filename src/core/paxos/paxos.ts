@@ -122,11 +122,7 @@ export class Paxos implements Replication {
       onInstalled: (slot) => this.#eventListener({ type: "installed", slot }),
       onMembership: (mayVote, refusedBy) => {
         if (refusedBy !== null) this.#eventListener({ type: "refused", by: refusedBy });
-        else if (mayVote) {
-          this.#eventListener({ type: "member" });
-          // What came before waits for nothing else.
-          this.#life.scheduleFlush();
-        }
+        else if (mayVote) this.#eventListener({ type: "member" });
       },
     };
   }
@@ -141,15 +137,14 @@ export class Paxos implements Replication {
   }
 
   #after(): void {
-    if (this.#node!.roles.proposer?.wantsFlush === true) this.#life.scheduleFlush();
+    const hasOwn = this.#submissions.wantsFlush || this.#reads.wantsRequest;
+    const isProposing = this.#node!.roles.proposer?.wantsFlush === true;
+    if (isProposing || hasOwn && this.#maySend) this.#life.scheduleFlush();
     this.#arm();
   }
 
   #onDurable(position: number): void {
-    if (!this.#isAlive && position >= this.#lifeAt) {
-      this.#isAlive = true;
-      this.#life.scheduleFlush();
-    }
+    if (position >= this.#lifeAt) this.#isAlive = true;
     this.#node!.onDurable(position);
     if (this.#node!.roles.isRecovering) this.#life.scheduleFlush();
   }
@@ -165,7 +160,14 @@ export class Paxos implements Replication {
     this.#leaderlessSince = null;
     this.#submissions.resend(now);
     this.#reads.resend(now);
-    this.#life.scheduleFlush();
+  }
+
+  /**
+   * Whether there is a leader to whom batches and reads may go. They are numbered in a life: one that a crash could take
+   * back, or that a lost log has given to another replica of this name before, would be mistaken for it.
+   */
+  get #maySend(): boolean {
+    return this.#isAlive && this.#node!.membership.mayVote && this.#leader() !== null;
   }
 
   #leader(): ReplicaId | null {
@@ -233,9 +235,7 @@ export class Paxos implements Replication {
     const node = this.#node!;
     const now = this.#clock.monotonic();
     if (node.roles.recover()) this.#life.scheduleFlush();
-    // Batches and reads are numbered in a life. One that a crash could take back, or that a lost log has given to another
-    // replica of this name before, would be mistaken for it.
-    if (this.#isAlive && node.membership.mayVote && this.#leader() !== null) {
+    if (this.#maySend) {
       this.#submissions.flush(this.#clock.now(), now);
       this.#reads.flush(now);
     }

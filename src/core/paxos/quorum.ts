@@ -14,9 +14,6 @@ export type Votes = number;
 /** Nobody has voted. */
 export const NO_VOTES: Votes = 0;
 
-/** The most replicas that {@link Votes} can hold. */
-export const MAX_REPLICAS = 31;
-
 /** How many of `replicas` are a majority. */
 export function majorityOf(replicas: number): number {
   return Math.floor(replicas / 2) + 1;

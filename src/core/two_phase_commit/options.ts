@@ -7,6 +7,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Random } from "../../ports/random.ts";
 import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import { checkReplica } from "../replica_count.ts";
 import type { StateMachine } from "../replication.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS, type SnapshotOptions } from "../snapshotter.ts";
 
@@ -88,21 +89,13 @@ export type TwoPhaseEvent =
     readonly age_ms: number;
   };
 
-const MAX_REPLICAS = 31;
-
 /**
  * Fills in what is left out.
  *
  * @throws {RangeError} when there can be no such replica
  */
 export function resolveTwoPhaseOptions(options: TwoPhaseCommitOptions): ResolvedTwoPhaseOptions {
-  const { id, replicas } = options;
-  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
-    throw new RangeError(`replicas is ${replicas}; it is a whole number from 1 to ${MAX_REPLICAS}`);
-  }
-  if (!Number.isInteger(id) || id < 0 || id >= replicas) {
-    throw new RangeError(`id is ${id}; replicas are counted from 0 to ${replicas - 1}`);
-  }
+  checkReplica(options.id, options.replicas);
   const { snapshotEvery_bytes, snapshotSlice_bytes } = DEFAULT_SNAPSHOT_OPTIONS;
   return {
     ...options,

@@ -5,11 +5,11 @@ import {
   hasMajority,
   hasVote,
   majorityOf,
-  MAX_REPLICAS,
   NO_VOTES,
   withVote,
   witnessesOf,
 } from "../../../src/core/paxos/quorum.ts";
+import { MAX_REPLICAS } from "../../../src/core/replica_count.ts";
 
 const sizes = fc.integer({ min: 1, max: MAX_REPLICAS });
 
