@@ -4,7 +4,6 @@
  */
 import { spawnSync } from "node:child_process";
 import { renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { KVClient } from "../../src/client/kv_client.ts";
@@ -16,13 +15,13 @@ import { SeededRandom } from "../support/seeded_random.ts";
 import { type Cluster, startCluster } from "./support/cluster.ts";
 import { Load, summaryText } from "./support/load.ts";
 import { stateOf } from "./support/replicas.ts";
-import { KVCLIENT } from "./support/server_process.ts";
+import { KVCLIENT, TEST_KVSERVER } from "./support/server_process.ts";
 import { ask, participant, settled } from "./support/two_phase.ts";
 
 const TIMES = Number(process.env["KVPAXOS_TWO_PHASE"] ?? 1);
 const CLIENTS = 64;
-/** A kvserver that dies between its decision and its go. */
-const WITHOUT_GO = join(import.meta.dirname, "support", "kvserver_without_go.ts");
+/** A kvserver that dies when its decision is durable, and nobody else knows of it. */
+const WITHOUT_GO: readonly [string, ...string[]] = ["env", "KVPAXOS_CRASH_AT=before-send-go", TEST_KVSERVER];
 
 const ms = (duration: number): string => `${duration.toFixed(0)} ms`;
 
@@ -203,7 +202,7 @@ test(
     const coordinator = 2;
     const witnesses = cluster.ids.filter((id) => id !== coordinator);
     await cluster.stop(coordinator);
-    await (await cluster.spawn(coordinator, [process.execPath, WITHOUT_GO])).ready();
+    await (await cluster.spawn(coordinator, WITHOUT_GO)).ready();
     await settled(cluster);
     expect(await ask(cluster.ports[coordinator]!, "SET", "a", "after").catch(() => null)).toBeNull();
     await cluster.kill(coordinator);

@@ -3,33 +3,8 @@ import { createMemoryTransports } from "../../../src/adapters/memory_transport.t
 import { systemClock } from "../../../src/adapters/system_clock.ts";
 import { systemRandom } from "../../../src/adapters/system_random.ts";
 import { Paxos } from "../../../src/core/paxos/paxos.ts";
-import type { SnapshotSink, SnapshotSource, StateMachine } from "../../../src/core/replication.ts";
 import { MemoryLog } from "../../../src/log/memory_log.ts";
-
-/** A counter: a command is one byte to add, and the result is the new sum. */
-class Counter implements StateMachine {
-  #sum = 0;
-
-  apply(command: Uint8Array): Uint8Array {
-    this.#sum += command[0] ?? 0;
-    return this.query();
-  }
-  query(): Uint8Array {
-    return new Uint8Array(Float64Array.of(this.#sum).buffer);
-  }
-  snapshot(): SnapshotSource {
-    const slices = [this.query()];
-    return { next: () => slices.shift() ?? null, close: () => {} };
-  }
-  restore(): SnapshotSink {
-    let sum = 0;
-    return { write: (slice) => void (sum = sumOf(slice)), finish: () => void (this.#sum = sum) };
-  }
-}
-
-function sumOf(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
-}
+import { Counter, sumOf } from "../../support/counter.ts";
 
 test("a machine of one's own runs on three replicas in this process", async () => {
   const replicas = createMemoryTransports(3).map((transport, id) =>

@@ -126,6 +126,24 @@ describe("a replica that a majority cannot be reached from", () => {
   });
 });
 
+describe("a replica that becomes a member", () => {
+  test("answers at once a read that came when it knew the leader and might not ask yet", () => {
+    const cluster = new PaxosCluster(3, { times: { patience_ms: 20_000 } });
+    // It hears of the leader, and nothing of what the others remember of it.
+    cluster.isLost = ({ to, name }) => to === 2 && name === "welcome";
+    cluster.put(0, "a");
+    const late = cluster.replicas[2]!;
+    cluster.until(() => late.paxos.status().cluster!.leader !== null, "it hears the leader");
+    const read = cluster.read(2);
+    cluster.pass(50);
+    expect(read.said).toBe(null);
+    cluster.heal();
+    cluster.until(() => late.events.some(({ type }) => type === "member"), "it is a member");
+    cluster.pass(50);
+    expect(read).toEqual({ said: "a", calls: 1 });
+  });
+});
+
 describe("a replica's lives", () => {
   test("are told apart: an answer to a read of a life that a crash took back releases no later read", () => {
     const cluster = new PaxosCluster();

@@ -32,11 +32,21 @@ export interface Fault {
   heal(): Promise<void>;
 }
 
+/**
+ * What may go on beside a fault: a gentle one may be the second of two, as it takes nobody away for good, nor touches
+ * files; after one that is alone, too few are left for another.
+ */
+export type Company = "gentle" | "alone";
+
 /** A kind of fault. */
 export interface FaultKind {
   readonly name: string;
   /** Under which kinds of replication it makes sense. */
   readonly for: readonly ("none" | "2pc" | "paxos")[];
+  /** How it goes together with others; nothing is said of one that can be the first of two. */
+  readonly company?: Company;
+  /** Nobody can serve while it lasts. @default false */
+  readonly takesMajority?: boolean;
   /** How long it lasts at least and at most, in milliseconds. */
   readonly lasts_ms: readonly [number, number];
   begin(replicas: TestedReplicas, dice: Dice): Promise<Fault>;
@@ -122,6 +132,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "kill-minority",
+    company: "alone",
     for: ["paxos"],
     lasts_ms: [500, 4000],
     begin: async (replicas, dice) => {
@@ -132,6 +143,8 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "kill-majority",
+    company: "alone",
+    takesMajority: true,
     for: REPLICATED,
     lasts_ms: [100, 500],
     begin: async (replicas, dice) => {
@@ -142,6 +155,8 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "kill-all",
+    company: "alone",
+    takesMajority: true,
     for: ALL,
     lasts_ms: [100, 500],
     begin: async (replicas) => {
@@ -151,6 +166,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "pause",
+    company: "gentle",
     for: ALL,
     lasts_ms: [200, 5000],
     begin: async (replicas, dice) => {
@@ -177,6 +193,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "rolling-restart",
+    company: "alone",
     for: REPLICATED,
     lasts_ms: [0, 0],
     begin: async (replicas) => {
@@ -189,6 +206,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "partition",
+    company: "alone",
     for: REPLICATED,
     lasts_ms: [500, 5000],
     begin: (replicas, dice) => {
@@ -210,6 +228,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "one-way",
+    company: "gentle",
     for: REPLICATED,
     lasts_ms: [500, 5000],
     begin: async (replicas, dice) => {
@@ -227,6 +246,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "slow-links",
+    company: "gentle",
     for: REPLICATED,
     lasts_ms: [1000, 5000],
     begin: async (replicas, dice) => {
@@ -248,6 +268,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "slow-disk",
+    company: "gentle",
     for: ALL,
     lasts_ms: [1000, 4000],
     begin: async (replicas, dice) => {
@@ -281,6 +302,7 @@ export const FAULTS: readonly FaultKind[] = [
   },
   {
     name: "clock-jump",
+    company: "gentle",
     for: ALL,
     lasts_ms: [500, 5000],
     begin: async (replicas, dice) => {

@@ -20,13 +20,14 @@ import { openNodeDisk } from "../../../src/adapters/node_disk.ts";
 import { systemClock } from "../../../src/adapters/system_clock.ts";
 import { MESSAGE as PAXOS_MESSAGE } from "../../../src/core/paxos/messages.ts";
 import { RECORD as PAXOS_RECORD } from "../../../src/core/paxos/records.ts";
+import { readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
 import { MESSAGE as TWO_PHASE_MESSAGE } from "../../../src/core/two_phase_commit/messages.ts";
 import { RECORD as TWO_PHASE_RECORD } from "../../../src/core/two_phase_commit/records.ts";
 import type { ServerParts } from "../../../src/server/parts.ts";
 import { crashPlanOf, CrashPoints } from "./instruments/crash_points.ts";
 import { troubledDisk } from "./instruments/troubled_disk.ts";
 import { TroubleFile } from "./instruments/troubles.ts";
-import { watchedLog, watchedMachine, watchedTransport } from "./instruments/watched_parts.ts";
+import { manyMessages, oneMessage, watchedLog, watchedMachine, watchedTransport } from "./instruments/watched_parts.ts";
 
 const { env, argv } = process;
 const isTwoPhase = argv.includes("2pc");
@@ -38,13 +39,16 @@ const routes = new Map(
     return [from!, to!] as const;
   }),
 );
+const kindsIn = isTwoPhase
+  ? manyMessages(TWO_PHASE_MESSAGE, (body) => readFrame(body).messages)
+  : oneMessage(PAXOS_MESSAGE);
 
 const parts: ServerParts = {
   openDisk: (path) => troubledDisk(openNodeDisk(path), points, troubles),
   clock: { ...systemClock, now: () => systemClock.now() + (troubles.now.clockOffset_ms ?? 0) },
   aroundLog: (log) => watchedLog(log, points, isTwoPhase ? TWO_PHASE_RECORD : PAXOS_RECORD),
   aroundMachine: (machine) => watchedMachine(machine, points),
-  aroundTransport: (transport) => watchedTransport(transport, points, isTwoPhase ? TWO_PHASE_MESSAGE : PAXOS_MESSAGE),
+  aroundTransport: (transport) => watchedTransport(transport, points, kindsIn),
   route: ({ host, port }) => {
     const way = routes.get(`${host}:${port}`) ?? `${host}:${port}`;
     const colon = way.lastIndexOf(":");

@@ -28,11 +28,6 @@ export interface NemesisOptions {
   readonly onDeed?: (deed: Deed) => void;
 }
 
-/** Faults that can go on beside another one: they take nobody away for good, nor touch files. */
-const GENTLE = new Set(["slow-links", "slow-disk", "clock-jump", "pause", "one-way"]);
-/** Faults after which too few are left for another one at the same time. */
-const ALONE = new Set(["kill-minority", "kill-majority", "kill-all", "rolling-restart", "partition"]);
-
 /** Breaks things until it is told to stop. */
 export class Nemesis {
   readonly deeds: Deed[] = [];
@@ -59,8 +54,8 @@ export class Nemesis {
       if (this.#isStopping) return;
       const kind = this.#draw();
       const first = this.#do(kind);
-      const gentle = this.#kinds.filter(({ name }) => GENTLE.has(name) && name !== kind.name);
-      const isTogether = !ALONE.has(kind.name) && this.#replicas.ids.length >= 5 && dice.next() < together;
+      const gentle = this.#kinds.filter(({ company, name }) => company === "gentle" && name !== kind.name);
+      const isTogether = kind.company !== "alone" && this.#replicas.ids.length >= 5 && dice.next() < together;
       const second = isTogether && gentle.length > 0
         ? this.#do(gentle[Math.floor(dice.next() * gentle.length)]!)
         : Promise.resolve();

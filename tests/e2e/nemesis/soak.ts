@@ -31,8 +31,6 @@ const { values } = parseArgs({
 
 const RUNTIMES: readonly string[] = ["executable", "bun", "node", "deno"] satisfies RuntimeName[];
 const REPLICATIONS: readonly string[] = ["none", "2pc", "paxos"];
-/** A majority or all at once: nobody can serve while they last. */
-const NO_MAJORITY = new Set(["kill-majority", "kill-all"]);
 const WORKLOADS = ["register", "counter", "append", "bank", "watch"] as const;
 const PROTOCOLS = ["tcp", "http", "udp", "rpc"] as const;
 
@@ -119,8 +117,9 @@ try {
 
 const deeds = results.flatMap((result) => result.deeds);
 const windows: readonly Window[] = results.flatMap((result) => result.windows);
+const fatal = new Set(kinds.filter(({ takesMajority = false }) => takesMajority).map(({ name }) => name));
 const without = windows.filter((window) =>
-  !deeds.some((deed) => NO_MAJORITY.has(deed.kind) && during([window], deed.begun_ms, deed.healed_ms).length > 0)
+  !deeds.some((deed) => fatal.has(deed.kind) && during([window], deed.begun_ms, deed.healed_ms).length > 0)
 );
 const sum = (value: (result: RoundResult) => number): number => results.reduce((total, each) => total + value(each), 0);
 const lines = [

@@ -9,6 +9,8 @@ const root = resolve(import.meta.dirname, "../../..");
 
 /** The built server. */
 export const KVSERVER: string = join(root, "dist", "kvserver");
+/** The built server with crash points and troubles: tests/e2e/nemesis/kvserver_with_faults.ts. */
+export const TEST_KVSERVER: string = join(root, "dist", "test", "kvserver");
 /** The built client. */
 export const KVCLIENT: string = join(root, "dist", "kvclient");
 

@@ -55,20 +55,37 @@ export function watchedLog(log: Log, points: CrashPoints, records: Readonly<Reco
   };
 }
 
-/** Puts points around a transport. `messages` names the kinds of messages by their first byte. */
-export function watchedTransport(
-  transport: Transport,
-  points: CrashPoints,
+/** What kinds of messages a body has, by their names. */
+export type KindsIn = (body: Uint8Array) => Iterable<string>;
+
+/** The kinds of a body that is one message, whose first byte says which. */
+export function oneMessage(messages: Readonly<Record<string, number>>): KindsIn {
+  return (body) => [nameOf(messages, body[0]!)];
+}
+
+/** The kinds of a body that has several messages, of which each is one kind only once. */
+export function manyMessages(
   messages: Readonly<Record<string, number>>,
-): Transport {
+  read: (body: Uint8Array) => readonly { readonly type: number }[],
+): KindsIn {
+  return (body) => new Set(read(body).map(({ type }) => nameOf(messages, type)));
+}
+
+/** Puts points around a transport, for each kind of message that a body has. */
+export function watchedTransport(transport: Transport, points: CrashPoints, kindsIn: KindsIn): Transport {
+  const around = (what: string, body: Uint8Array, action: () => void): void => {
+    const names = [...kindsIn(body)].map((kind) => `${what}-${kind}`);
+    for (const name of names) points.pass(`before-${name}`);
+    action();
+    for (const name of names) points.pass(`after-${name}`);
+  };
   return {
     listen: (listener) =>
       transport.listen({
-        onMessage: (from, body) =>
-          points.around(`receive-${nameOf(messages, body[0]!)}`, () => listener.onMessage(from, body)),
+        onMessage: (from, body) => around("receive", body, () => listener.onMessage(from, body)),
         onPeer: (peer, isConnected) => listener.onPeer?.(peer, isConnected),
       }),
-    send: (to, body) => points.around(`send-${nameOf(messages, body[0]!)}`, () => transport.send(to, body)),
+    send: (to, body) => around("send", body, () => transport.send(to, body)),
     status: () => transport.status(),
     close: () => transport.close(),
   };
