@@ -137,7 +137,7 @@ export class Paxos implements Replication {
   }
 
   #after(): void {
-    const hasOwn = this.#submissions.wantsFlush || this.#reads.wantsRequest;
+    const hasOwn = this.#submissions.hasOpen || this.#reads.wantsRequest;
     const isProposing = this.#node!.roles.proposer?.wantsFlush === true;
     if (isProposing || hasOwn && this.#maySend) this.#life.scheduleFlush();
     this.#arm();

@@ -104,11 +104,6 @@ export class Submissions {
     this.#bytes += command.length;
   }
 
-  /** Whether commands wait to be sent. */
-  get wantsFlush(): boolean {
-    return this.#open.length > 0;
-  }
-
   /** Sends what has gathered, stamped with the wall time. Only to be called while somebody leads. */
   flush(wallTime: number, now: number): void {
     const open = this.#open;
