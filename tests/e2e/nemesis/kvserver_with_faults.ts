@@ -4,7 +4,7 @@
  *
  * | variable | |
  * |---|---|
- * | `KVPAXOS_TROUBLES` | the file that says what is wrong; read again at SIGUSR2 |
+ * | `KVPAXOS_TROUBLES` | the file that says what is wrong; it is read again and again |
  * | `KVPAXOS_ROUTES` | `host:port=host:port,…`: where to call for an address of `--peers` |
  * | `KVPAXOS_CRASH_AT` | `point` or `point:3`: die there, the third time |
  * | `KVPAXOS_CRASH_SEEN` | a file that takes the name of every point that was passed |

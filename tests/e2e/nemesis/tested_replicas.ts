@@ -5,7 +5,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -169,8 +169,10 @@ export class TestedReplicas {
 
   /** Tells a replica what is wrong with its world from now on. */
   trouble(id: number, troubles: Troubles): void {
-    writeFileSync(this.#troubleFile(id), JSON.stringify(troubles));
-    this.#processes[id]?.kill("SIGUSR2");
+    // At once, as the process may read it at any time.
+    const path = this.#troubleFile(id);
+    writeFileSync(`${path}.new`, JSON.stringify(troubles));
+    renameSync(`${path}.new`, path);
   }
 
   /** What is wrong with the way from one replica to another. */

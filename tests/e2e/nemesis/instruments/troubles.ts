@@ -1,11 +1,10 @@
 /**
- * What is wrong with the world of a server under test at the moment: told by a file, which is read at the start and
- * whenever the process gets SIGUSR2.
+ * What is wrong with the world of a server under test at the moment: told by a file, which is read again and again. A
+ * signal would end a process that is not far enough to listen to it.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
-import process from "node:process";
 
 /** The troubles. Everything absent is in order. */
 export interface Troubles {
@@ -20,6 +19,8 @@ export interface Troubles {
 }
 
 const NONE: Troubles = {};
+/** How often the file is read. */
+const READ_MS = 20;
 
 /** The present troubles. */
 export class TroubleFile {
@@ -30,7 +31,7 @@ export class TroubleFile {
   constructor(path: string) {
     this.#path = path;
     this.#read();
-    process.on("SIGUSR2", () => this.#read());
+    if (path !== "") setInterval(() => this.#read(), READ_MS).unref();
   }
 
   get now(): Troubles {
