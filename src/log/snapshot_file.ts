@@ -202,11 +202,6 @@ export class SnapshotFile implements SnapshotReader {
     return new LogError("damaged", text, { file: this.#name, offset });
   }
 
-  /** Reads and checks all of it. */
-  verify(): void {
-    for (const slice of this.slices()) if (slice.length > MAX_SLICE_BYTES) throw this.#damaged(FILE_HEADER_BYTES);
-  }
-
   *slices(): Generator<Uint8Array> {
     let file: DiskFile | null = null;
     try {

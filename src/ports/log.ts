@@ -84,7 +84,7 @@ export interface SnapshotWriter {
   abort(): void;
 }
 
-/** A stored snapshot, verified by its checksum when it was opened. */
+/** A stored snapshot. It may be large: its slices are verified as they are read, each before it is given out. */
 export interface SnapshotReader {
   /** The position of the last record that the snapshot includes. */
   readonly position: number;

@@ -37,10 +37,20 @@ describe("a stored snapshot", () => {
       bytes[at]! ^= 1;
       const disk = origin.clone();
       disk.overwrite(NAME, bytes);
-      const error = errorOf(() => bench.open(disk).readSnapshot());
+      const error = errorOf(() => [...bench.open(disk).readSnapshot()!.slices()]);
       expect(error).toMatchObject({ code: "damaged", file: NAME });
       expect(error.offset).toBeLessThanOrEqual(at);
     }
+  });
+
+  test("that is damaged is given out up to there, and asking for it reads none of it", () => {
+    const bench = truncated();
+    const bytes = bench.disk.bytesOf(NAME).slice();
+    bytes[bytes.length - 100]! ^= 1;
+    bench.disk.overwrite(NAME, bytes);
+    const slices = bench.log.readSnapshot()!.slices()[Symbol.iterator]();
+    expect(slices.next().value).toEqual(payload(100, 700));
+    expect(errorOf(() => slices.next())).toMatchObject({ code: "damaged", file: NAME });
   });
 
   test("that is cut short at any byte, or too long, is refused", () => {
@@ -50,7 +60,10 @@ describe("a stored snapshot", () => {
     for (let length = 0; length < whole.length; length += 3) {
       const disk = origin.clone();
       disk.overwrite(NAME, whole.slice(0, length));
-      expect(errorOf(() => bench.open(disk).readSnapshot())).toMatchObject({ code: "damaged", file: NAME });
+      expect(errorOf(() => [...bench.open(disk).readSnapshot()!.slices()])).toMatchObject({
+        code: "damaged",
+        file: NAME,
+      });
     }
     origin.overwrite(NAME, new Uint8Array([...whole, 0]));
     expect(errorOf(() => bench.open(origin.kill()))).toMatchObject({ code: "damaged", file: NAME });
