@@ -48,6 +48,12 @@ export interface StateMachine {
   restore(): SnapshotSink;
 
   /**
+   * What was stored is about to be restored and applied (`true`), or has been, and requests are served from now on
+   * (`false`). Nobody is served in between, so work that is cheaper done at once may be put off until the end.
+   */
+  recovering?(isOn: boolean): void;
+
+  /**
    * The time from which {@link dueCommand} has something to do, or null for never. The protocol proposes that
    * command soon after, so that what is due happens in the log and never by a replica's own clock.
    */

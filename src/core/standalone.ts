@@ -97,7 +97,9 @@ export class Standalone implements Replication {
   start(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#state !== "starting") throw new KvError("CLOSED", `cannot start: this server is ${this.#state}`);
+      this.#machine.recovering?.(true);
       this.#recover();
+      this.#machine.recovering?.(false);
       this.#log.listen({
         onDurable: (position) => this.#onDurable(position),
         onFailure: (error) => this.#onLogFailure(error),

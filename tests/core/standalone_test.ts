@@ -12,10 +12,18 @@ class Journal implements StateMachine {
   lines: string[] = [];
   times: number[] = [];
   due: number | null = null;
+  /** What was applied and restored while it was said to be recovering. */
+  recovered: string[] | null = null;
+  #isRecovering = false;
 
+  recovering(isOn: boolean): void {
+    this.#isRecovering = isOn;
+    this.recovered ??= [];
+  }
   apply(command: Uint8Array, time: number): Uint8Array {
     const line = bytesToText(command);
     if (line === "due") this.due = null;
+    if (this.#isRecovering) this.recovered!.push(line);
     this.lines.push(line);
     this.times.push(time);
     return textToBytes(`${this.lines.length}:${line}`);
@@ -37,7 +45,10 @@ class Journal implements StateMachine {
     let text = "";
     return {
       write: (slice) => void (text += bytesToText(slice)),
-      finish: () => void (this.lines = text.split("\n").slice(0, -1)),
+      finish: () => {
+        if (this.#isRecovering) this.recovered!.push("restored");
+        this.lines = text.split("\n").slice(0, -1);
+      },
     };
   }
 }
@@ -155,7 +166,7 @@ describe("Standalone", () => {
     expect(outcomes.slice(-2)).toEqual(["1001:x", "1002:y"]);
   });
 
-  test("replays the log, and a snapshot before it, at the start", async () => {
+  test("replays the log, and a snapshot before it, at the start, and the machine knows when", async () => {
     const first = await started();
     for (const line of ["a", "b", "c"]) {
       first.propose(line);
@@ -166,6 +177,10 @@ describe("Standalone", () => {
     const second = await started({ log: first.log });
     expect(second.machine.lines).toEqual(["a", "b", "c"]);
     expect(second.server.status()).toMatchObject({ state: "serving", appliedPosition: 3 });
+    second.propose("d");
+    second.clock.run();
+    second.log.sync();
+    expect(second.machine.recovered).toEqual(["restored", "c"]);
   });
 
   test("answers OUTCOME_UNKNOWN for what was in the log when the disk failed, and STORAGE_FAILED for the rest", async () => {

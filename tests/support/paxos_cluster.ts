@@ -23,7 +23,12 @@ export class ListMachine implements StateMachine {
   lines: string[] = [];
   /** A command that it cannot bear. */
   poison = "";
+  /** How many lines it had when its recovery began, and when it ended. */
+  recoveries: number[] = [];
 
+  recovering(): void {
+    this.recoveries.push(this.lines.length);
+  }
   apply(command: Uint8Array): Uint8Array {
     const line = bytesToText(command);
     if (line === this.poison) throw new Error(`the machine cannot bear ${line}`);

@@ -81,6 +81,7 @@ export class KVStore implements StateMachine {
   #executor: Executor;
   #writer = new ByteWriter(1024);
   #snapshot: StateSnapshot | null = null;
+  #isRecovering = false;
   /** Where {@link randomKey} goes on. */
   #randomStart = "" as Key;
 
@@ -286,7 +287,12 @@ export class KVStore implements StateMachine {
    * watches are ended with {@link Compacted}, because the events in between are not known.
    */
   restore(): SnapshotSink {
-    return new StateRestore(this.limits, this.#record, this.#hashSeed, (table, sessions) => {
+    const newTable = (revision: number, time: number): EntryTable => {
+      const table = new EntryTable(revision, time, this.#record, this.#hashSeed);
+      if (this.#isRecovering) table.index.gather();
+      return table;
+    };
+    return new StateRestore(this.limits, newTable, (table, sessions) => {
       // An open snapshot goes on with the state that it was made of.
       this.#snapshot = null;
       this.#table = table;
@@ -295,6 +301,16 @@ export class KVStore implements StateMachine {
       this.#randomStart = "" as Key;
       this.#hub.restart(table.revision);
     });
+  }
+
+  /**
+   * While the store is recovering, keys are put in order only when their order is needed, or at the end. What commands do,
+   * and what can be read, is the same.
+   */
+  recovering(isOn: boolean): void {
+    this.#isRecovering = isOn;
+    if (isOn) this.#table.index.gather();
+    else this.#table.index.settle();
   }
 
   /**

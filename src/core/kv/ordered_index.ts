@@ -5,6 +5,10 @@
  * It is changed only when a key appears or goes, never by an overwrite, and {@link OrderedIndex.clone} takes
  * constant time: the two share all nodes until one of them changes.
  *
+ * A key that is added finds its place by some twenty comparisons of strings all over memory; sorting many keys at once
+ * and adding them in order takes an eighth of that. So whoever adds many of them before anyone asks for their order says
+ * so ({@link OrderedIndex.gather}).
+ *
  * @module
  */
 import sortedBtree from "sorted-btree";
@@ -40,9 +44,17 @@ function compareKeys(a: Key, b: Key): number {
   return a < b ? -1 : a === b ? 0 : 1;
 }
 
+/** A tree of so many times the keys that are to be added is not built anew for them. */
+const REBUILD_RATIO = 8;
+
 /** A sorted set of keys. */
 export class OrderedIndex {
   #tree: Tree;
+  /** Keys that are not in the tree yet, in the order in which they came. */
+  #gathered: Key[] = [];
+  /** How many of them came in ascending order, from the first on: those of a snapshot do. */
+  #ascending = 0;
+  #isGathering = false;
 
   constructor() {
     this.#tree = new TreeClass(undefined, compareKeys);
@@ -50,34 +62,77 @@ export class OrderedIndex {
 
   /** How many keys there are. */
   get size(): number {
-    return this.#tree.size;
+    return this.#tree.size + this.#gathered.length;
   }
 
-  /** Adds a key. */
+  /**
+   * From now on keys are put in order when the order is needed, all that have come by then at once: cheaper for many, but
+   * whoever needs the order waits for all of them. {@link OrderedIndex.settle} ends this.
+   */
+  gather(): void {
+    this.#isGathering = true;
+  }
+
+  /** Puts in order what was gathered; from now on every key is at once. */
+  settle(): void {
+    this.#isGathering = false;
+    this.#order();
+  }
+
+  /** Adds a key that is not there. */
   add(key: Key): void {
-    this.#tree.set(key, undefined);
+    if (!this.#isGathering) {
+      this.#tree.set(key, undefined);
+      return;
+    }
+    const gathered = this.#gathered;
+    const count = gathered.length;
+    if (this.#ascending === count && (count === 0 || gathered[count - 1]! < key)) this.#ascending++;
+    gathered.push(key);
   }
 
   /** Removes a key. */
   remove(key: Key): void {
+    if (this.#tree.delete(key) || this.#gathered.length === 0) return;
+    this.#order();
     this.#tree.delete(key);
   }
 
   /** Removes every key from `first` to `last`, both included. */
   removeRange(first: Key, last: Key): void {
+    this.#order();
     this.#tree.deleteRange(first, last, true);
   }
 
   /** Removes every key. */
   clear(): void {
+    this.#gathered = [];
+    this.#ascending = 0;
     this.#tree.clear();
   }
 
-  /** A copy that does not change when this one does. Takes constant time. */
+  /** A copy that does not change when this one does. Takes constant time once nothing waits to be put in order. */
   clone(): OrderedIndex {
+    this.#order();
     const copy = new OrderedIndex();
     copy.#tree = this.#tree.clone();
     return copy;
+  }
+
+  /** Puts what was gathered into the tree: one by one into a large one, else into a new one from left to right. */
+  #order(): void {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    const isFirst = this.#tree.size === 0;
+    // The order of UTF-16 code units is that of bytes here, and the engine's own comparison is the cheapest there is.
+    const rest = gathered.splice(isFirst ? this.#ascending : 0).sort();
+    this.#gathered = [];
+    this.#ascending = 0;
+    if (this.#tree.size > REBUILD_RATIO * rest.length) {
+      for (const key of rest) this.#tree.set(key, undefined);
+    } else {
+      this.#tree = merged(isFirst ? cursorOf(gathered) : this.cursor("" as Key), rest);
+    }
   }
 
   /**
@@ -94,6 +149,7 @@ export class OrderedIndex {
 
   /** As {@link scan}, from the highest key of [start, end) down. */
   scanReversed(start: Key, end: Key | null, visit: (key: Key) => boolean): void {
+    this.#order();
     if (this.#tree.size === 0) return;
     const pair: [Key | undefined, undefined] = [undefined, undefined];
     const entries = this.#tree.entriesReversed(end ?? undefined, pair, true);
@@ -105,6 +161,7 @@ export class OrderedIndex {
 
   /** The keys from `start` on, one by one. Not to be used once the index has changed: clone it for that. */
   cursor(start: Key): KeyCursor {
+    this.#order();
     const pair: [Key | undefined, undefined] = [undefined, undefined];
     const entries = this.#tree.entries(start, pair);
     return { next: () => (entries.next().done ? null : pair[0]!) };
@@ -115,4 +172,21 @@ export class OrderedIndex {
 export interface KeyCursor {
   /** The next key, or null after the last. */
   next(): Key | null;
+}
+
+function cursorOf(keys: readonly Key[]): KeyCursor {
+  let at = 0;
+  return { next: () => keys[at++] ?? null };
+}
+
+/** A tree of the keys of `one` and `other`, both in ascending order and with none in common. */
+function merged(one: KeyCursor, other: readonly Key[]): Tree {
+  const tree = new TreeClass(undefined, compareKeys);
+  let next = one.next();
+  for (const key of other) {
+    for (; next !== null && next < key; next = one.next()) tree.set(next, undefined);
+    tree.set(key, undefined);
+  }
+  for (; next !== null; next = one.next()) tree.set(next, undefined);
+  return tree;
 }

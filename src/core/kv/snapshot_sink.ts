@@ -10,10 +10,9 @@ import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { Key } from "../../codec/bytes.ts";
 import { crc32 } from "../../codec/checksum.ts";
 import type { SnapshotSink } from "../replication.ts";
-import { EntryTable } from "./entry_table.ts";
+import type { EntryTable } from "./entry_table.ts";
 import type { Limits } from "./limits.ts";
 import { readEntry } from "./result_codec.ts";
-import type { WatchEvent } from "./result.ts";
 import { type KeptResult, type LoadedSession, SessionTable } from "./session_table.ts";
 import {
   BLOCK,
@@ -36,8 +35,7 @@ interface OpenSession extends LoadedSession {
 /** Takes the slices of a snapshot and installs its state at the end. */
 export class StateRestore implements SnapshotSink {
   readonly #limits: Limits;
-  readonly #record: (event: WatchEvent) => void;
-  readonly #hashSeed: number;
+  readonly #newTable: (revision: number, time: number) => EntryTable;
   readonly #install: Install;
   /** Bytes that are not yet a whole block. */
   readonly #buffer = new ByteWriter(64 * 1024);
@@ -53,11 +51,10 @@ export class StateRestore implements SnapshotSink {
   #resultCount = 0;
   #ended = false;
 
-  /** The restored entries record their events with `record`; `install` takes the verified state. */
-  constructor(limits: Limits, record: (event: WatchEvent) => void, hashSeed: number, install: Install) {
-    this.#hashSeed = hashSeed;
+  /** `newTable` makes an empty table at a revision and time; `install` takes the verified state. */
+  constructor(limits: Limits, newTable: (revision: number, time: number) => EntryTable, install: Install) {
     this.#limits = limits;
-    this.#record = record;
+    this.#newTable = newTable;
     this.#install = install;
   }
 
@@ -134,7 +131,7 @@ export class StateRestore implements SnapshotSink {
       throw new CodecError(`format version ${version}; this program reads version ${SNAPSHOT_VERSION}`);
     }
     this.#header = readHeader(body);
-    this.#table = new EntryTable(this.#header.revision, this.#header.time, this.#record, this.#hashSeed);
+    this.#table = this.#newTable(this.#header.revision, this.#header.time);
   }
 
   #readEntries(body: ByteReader, table: EntryTable): void {

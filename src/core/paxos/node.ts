@@ -64,6 +64,7 @@ export class PaxosNode {
     const now = clock.monotonic();
     this.slots = new SlotLog(log, options.cache_bytes);
     this.snapshots = new SnapshotStore({ ...options, slots: this.slots });
+    options.machine.recovering?.(true);
     const start = this.snapshots.restore();
     const scan = new LogScan(log, this.slots, start.header);
     while (scan.step() === "more");
@@ -123,6 +124,7 @@ export class PaxosNode {
       onRole: (role, isUp) => this.#onRole(role, isUp),
     });
     this.roles.start(start, scan);
+    options.machine.recovering?.(false);
   }
 
   #onLeadership(ballot: Ballot, isLeader: boolean): void {

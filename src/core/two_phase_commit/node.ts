@@ -134,6 +134,7 @@ export class TwoPhaseNode {
       this.participant.recover(record, now);
     };
     const { log, stateMachine, replicas } = this.#options;
+    stateMachine.recovering?.(true);
     this.#snapshotAt = recoverFrom(log, stateMachine, replicas, {
       onHeader: ({ clock, records }) => {
         this.#order.observe(clock);
@@ -145,6 +146,7 @@ export class TwoPhaseNode {
         this.participant.advance();
       },
     });
+    stateMachine.recovering?.(false);
     this.#durable = log.durablePosition;
     this.#appliedPosition = this.#durable;
     this.#isRecovering = false;

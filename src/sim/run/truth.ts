@@ -222,6 +222,10 @@ export class WitnessedMachine implements StateMachine {
     };
   }
 
+  recovering(isOn: boolean): void {
+    this.#machine.recovering?.(isOn);
+  }
+
   nextDue(): number | null {
     return this.#machine.nextDue?.() ?? null;
   }

@@ -19,15 +19,17 @@ function withoutMessages(result: Result): Result {
 }
 
 describe("KVStore against the model", () => {
-  test("random commands give the model's results, entries, events and revision", () => {
+  test("random commands give the model's results, entries, events and revision, recovering or not", () => {
+    const recovering = fc.option(fc.boolean(), { freq: 4 });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(fc.tuple(step, recovering), { maxLength: 60 }), (steps) => {
         const store = new KVStore({ limits: LIMITS });
         const model = new Model(LIMITS);
         const seen: WatchEvent[] = [];
         store.watch({ ...ALL, fromRevision: 0 }, { onEvents: (events) => seen.push(...events), onEnd: () => {} });
         let time = 0;
-        for (const { command, passes } of steps) {
+        for (const [{ command, passes }, isRecovering] of steps) {
+          if (isRecovering !== null) store.recovering(isRecovering);
           time = Math.max(0, time + passes);
           try {
             checkCommand(command, store.limits);

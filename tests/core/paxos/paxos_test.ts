@@ -227,7 +227,10 @@ describe("snapshots", () => {
     cluster.crash(id);
     cluster.restart(id);
     cluster.until(() => cluster.replicas[id]!.machine.lines.length === 61, "it is back");
+    const { recoveries } = cluster.replicas[id]!.machine;
+    expect(recoveries).toEqual([0, expect.toSatisfy((lines: number) => lines > 30)]);
     cluster.put(id, "z");
+    expect(recoveries).toHaveLength(2);
     cluster.checkAgreement();
   });
 

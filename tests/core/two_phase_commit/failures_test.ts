@@ -36,6 +36,16 @@ describe("a write while a replica is away", () => {
     expect([last.said, cluster.status(0).missing]).toEqual(["1:a=3", []]);
   });
 
+  test("and is started again, it says to its machine when it begins to recover and when that is over", () => {
+    const cluster = new TwoPhaseCluster();
+    cluster.propose(0, "a=1");
+    cluster.settle();
+    cluster.crash(2);
+    cluster.restart(2);
+    cluster.settle();
+    expect([cluster.lines[2], cluster.replicas[2]!.machine.recoveries]).toEqual(["a=1", [0, 1]]);
+  });
+
   test("names all that are missing", () => {
     const cluster = new TwoPhaseCluster(5);
     cluster.crash(1);
