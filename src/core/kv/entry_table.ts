@@ -9,6 +9,7 @@
  * @module
  */
 import type { Key } from "../../codec/bytes.ts";
+import { Captures } from "./captures.ts";
 import { EntryMap, type ValuePlace } from "./entry_map.ts";
 import { ExpiryQueue } from "./expiry_queue.ts";
 import { OrderedIndex } from "./ordered_index.ts";
@@ -25,8 +26,8 @@ export class EntryTable {
   revision: number;
   /** The log time of the latest command, in milliseconds since the Unix epoch. */
   time: number;
-  /** The snapshot that is being taken, if one is. */
-  capture: EntryCapture | null = null;
+  /** The snapshots that are being taken. */
+  readonly captures: Captures<EntryCapture> = new Captures();
   readonly index: OrderedIndex = new OrderedIndex();
   readonly #entries: EntryMap;
   readonly #expiry: ExpiryQueue = new ExpiryQueue((key) => this.#entries.expiryOf(key));
@@ -104,7 +105,7 @@ export class EntryTable {
       expiry,
     };
     if (old === undefined) this.index.add(key);
-    else if (this.capture !== null) this.capture.captureEntry(key, this.stored(key)!);
+    else if (this.captures.all.length > 0) this.#capture(key, this.stored(key)!);
     this.#entries.set(key, entry);
     this.#expiry.change(key, old === undefined ? 0 : old.expiry, expiry);
     this.#record({ type: "put", revision, key, entry });
@@ -161,10 +162,14 @@ export class EntryTable {
   #forget(key: Key, old: Entry, type: "delete" | "expire"): void {
     const revision = this.#raise();
     const entry = this.stored(key)!;
-    if (this.capture !== null) this.capture.captureEntry(key, entry);
+    this.#capture(key, entry);
     this.#entries.delete(key);
     this.#expiry.change(key, old.expiry, 0);
     this.#record({ type, revision, key, entry });
+  }
+
+  #capture(key: Key, entry: Entry): void {
+    for (const capture of this.captures.all) capture.captureEntry(key, entry);
   }
 
   /** The revision of the command under way, raised by its first change. */

@@ -283,6 +283,14 @@ export class KVStore implements StateMachine {
   }
 
   /**
+   * Starts a snapshot beside that of {@link snapshot}, for whoever takes the state away. Any number can be open; each
+   * costs memory for what changes before it is written: `held_bytes`, about.
+   */
+  backup(): SnapshotSource & { readonly held_bytes: number } {
+    return new StateSnapshot(this.#table, this.#sessions, () => {});
+  }
+
+  /**
    * Starts to replace the state by a snapshot. Nothing changes until its `finish` has verified the whole; then
    * watches are ended with {@link Compacted}, because the events in between are not known.
    */

@@ -13,6 +13,7 @@
  */
 import type { Key } from "../../codec/bytes.ts";
 import { KvError } from "../errors.ts";
+import { Captures } from "./captures.ts";
 import type { Once } from "./command.ts";
 import type { Limits } from "./limits.ts";
 
@@ -61,8 +62,8 @@ const RESULT_OVERHEAD = 100;
 
 /** All sessions. */
 export class SessionTable {
-  /** The snapshot that is being taken, if one is. */
-  capture: SessionCapture | null = null;
+  /** The snapshots that are being taken. */
+  readonly captures: Captures<SessionCapture> = new Captures();
   readonly #limits: Limits;
   /** In the order of last use, the one idle longest first. */
   readonly #sessions = new Map<Key, Session>();
@@ -231,7 +232,7 @@ export class SessionTable {
   }
 
   #use(session: Session, time: number): void {
-    this.capture?.captureSession(session);
+    for (const capture of this.captures.all) capture.captureSession(session);
     session.lastUsed = time;
     session.useNumber = ++this.#uses;
     this.#sessions.delete(session.id);
@@ -262,7 +263,7 @@ export class SessionTable {
   }
 
   #forget(session: Session): void {
-    this.capture?.captureSession(session);
+    for (const capture of this.captures.all) capture.captureSession(session);
     this.#sessions.delete(session.id);
     this.#bytes -= session.bytes;
   }

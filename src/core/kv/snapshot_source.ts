@@ -39,6 +39,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
   /** The last key written: what changes up to there is of no concern. */
   #lastKey: Key | null = null;
   readonly #capturedEntries = new Map<Key, Entry>();
+  #captured_bytes = 0;
   #entryCount = 0;
 
   readonly #liveSessions: IterableIterator<Session>;
@@ -60,14 +61,21 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
     this.#header = { revision: table.revision, time: table.time, uses: sessions.uses };
     this.#keys = table.index.clone().cursor("" as Key);
     this.#liveSessions = sessions.values();
-    table.capture = this;
-    sessions.capture = this;
+    table.captures.add(this);
+    sessions.captures.add(this);
+  }
+
+  /** About how much memory is held for entries that have changed before they were written. */
+  get held_bytes(): number {
+    return this.#captured_bytes;
   }
 
   captureEntry(key: Key, entry: Entry): void {
     // Not there at the start, or written since: then its first change has been captured.
     if (entry.modRevision > this.#header.revision) return;
-    if (this.#lastKey === null || key > this.#lastKey) this.#capturedEntries.set(key, entry);
+    if (this.#lastKey !== null && key <= this.#lastKey) return;
+    this.#capturedEntries.set(key, entry);
+    this.#captured_bytes += sizeOf(key, entry);
   }
 
   captureSession(session: Session): void {
@@ -81,22 +89,23 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
       const block = this.#writeEntries(size);
       if (block !== null) return block;
       this.#phase = "sessions";
-      this.#table.capture = null;
+      this.#table.captures.remove(this);
     }
     if (this.#phase === "sessions") {
       const block = this.#writeSessions(size);
       if (block !== null) return block;
       this.#phase = "footer";
-      this.#sessions.capture = null;
+      this.#sessions.captures.remove(this);
     }
     return this.#phase === "footer" ? this.#writeFooter() : null;
   }
 
   close(): void {
     this.#phase = "end";
-    if (this.#table.capture === this) this.#table.capture = null;
-    if (this.#sessions.capture === this) this.#sessions.capture = null;
+    this.#table.captures.remove(this);
+    this.#sessions.captures.remove(this);
     this.#capturedEntries.clear();
+    this.#captured_bytes = 0;
     this.#capturedSessions = [];
     this.#results = [];
     this.#onClose();
@@ -121,7 +130,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
       if (entry === undefined || entry.modRevision > this.#header.revision) {
         throw new Error(`an entry changed during the snapshot of revision ${this.#header.revision} unseen`);
       }
-      this.#capturedEntries.delete(key);
+      if (this.#capturedEntries.delete(key)) this.#captured_bytes -= sizeOf(key, entry);
       this.#lastKey = key;
       this.#entryCount++;
       writeEntryRecord(this.#writer, key, entry);
@@ -177,4 +186,11 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
     this.#crc = endBlock(this.#writer, this.#crc);
     return this.#writer.take();
   }
+}
+
+/** What an entry takes up besides its bytes, about. */
+const ENTRY_OVERHEAD = 150;
+
+function sizeOf(key: Key, entry: Entry): number {
+  return ENTRY_OVERHEAD + key.length + entry.value.length;
 }

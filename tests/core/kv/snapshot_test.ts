@@ -156,6 +156,23 @@ describe("a snapshot", () => {
     expect(restored(concatBytes(takeAll(store.snapshot(), 50))).hash()).toBe(store.hash());
   });
 
+  test("can be taken twice at once, each as of its own moment, and keeps what changes until it is written", () => {
+    const store = filled();
+    const first = store.snapshot();
+    const atFirst = store.hash();
+    store.execute(put("key1", "other"), 50);
+    const second = store.backup();
+    const atSecond = store.hash();
+    expect(second.held_bytes).toBe(0);
+    store.execute({ type: "deleteRange", ...ALL }, 51);
+    expect(second.held_bytes).toBeGreaterThan(1000);
+    store.execute(put("key1", "again"), 52);
+    expect(restored(concatBytes(takeAll(second, 100))).hash()).toBe(atSecond);
+    expect(second.held_bytes).toBe(0);
+    store.execute(put("key1", "once more"), 53);
+    expect(restored(concatBytes(takeAll(first, 100))).hash()).toBe(atFirst);
+  });
+
   test("is finished from the old state when the store is restored meanwhile", () => {
     const store = filled();
     const hash = store.hash();
