@@ -13,8 +13,11 @@ import { check } from "./check_command.ts";
 import { compare } from "./compare_command.ts";
 import { type Context, describeError, errorToJson, exitCodeOf, type RunCommand } from "./context.ts";
 import { demo } from "./demo.ts";
+import { exportEntries } from "./export_command.ts";
+import { importEntries } from "./import_command.ts";
 import { range, watch } from "./range_commands.ts";
 import { shell } from "./shell.ts";
+import { snapshot } from "./snapshot_command.ts";
 import { status } from "./status_command.ts";
 import type { Connect } from "./store.ts";
 import { PRINTING } from "./flags.ts";
@@ -37,6 +40,9 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   demo,
   bench,
   check,
+  snapshot,
+  export: exportEntries,
+  import: importEntries,
 };
 
 /** Commands that talk to no server. */

@@ -202,6 +202,55 @@ export const KVCLIENT: Program = {
         ["kvclient check --server 127.0.0.1:6379 --read-from 127.0.0.1:6380", "a Redis, read from its replica"],
       ],
     }),
+    command("snapshot", {
+      summary: "save the state of the servers in a file, or show what such a file holds",
+      operands: "save|status FILE",
+      operandCount: [2, 2],
+      description: [
+        "save asks one replica, over HTTP, while all go on: the file holds every write that was acknowledged before the " +
+        "command began, at one revision. It is written to FILE.part, made durable, and then takes the name FILE. " +
+        "kvserver --restore FILE begins a new server or cluster with it, under any --replication.",
+        "status reads the whole file and checks it. Exit code 1 when it is damaged, cut short, or of a newer format.",
+      ],
+      flags: [FLAGS.progress],
+      examples: [
+        ["kvclient snapshot save backup.kvsnap", "back up"],
+        [
+          "kvclient snapshot status backup.kvsnap",
+          "when it was taken, by which version, what it holds, and whether it is whole",
+        ],
+      ],
+    }),
+    command("export", {
+      summary: "write keys and values as lines of JSON, as they are at one revision",
+      operands: "FILE",
+      operandCount: [1, 1],
+      description: [
+        'The file - is standard output. A line is {"key":"k","value":"v"}, with "ttl_ms" for a key that expires; bytes ' +
+        'that are no UTF-8 are {"base64":"…"}. Sessions and revisions are not exported: snapshot save has all. With ' +
+        "--prefix everything is sent all the same, and chosen here.",
+      ],
+      flags: [FLAGS.prefix, FLAGS.progress],
+      examples: [
+        ["kvclient export all.jsonl", ""],
+        ["kvclient export - --prefix user/ | gzip > users.jsonl.gz", "some keys, compressed"],
+      ],
+    }),
+    command("import", {
+      summary: "put the keys and values of lines of JSON",
+      operands: "FILE",
+      operandCount: [1, 1],
+      description: [
+        "The file - is standard input. Takes what export writes. What is there under other keys stays; a key that is " +
+        "there is overwritten. To import the same lines twice is the same as once, but for the time that keys which expire " +
+        "have left: it begins anew. An error names the line; what came before it may be there already.",
+      ],
+      flags: [FLAGS.prefix, FLAGS.progress],
+      examples: [
+        ["kvclient import all.jsonl", ""],
+        ["gunzip < users.jsonl.gz | kvclient import -", ""],
+      ],
+    }),
     offline("simulate", {
       summary: "run simulated servers and clients, break what can break, and check everything",
       operands: "",

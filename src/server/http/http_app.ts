@@ -29,6 +29,7 @@ import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
 import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
 import { createRpcApp } from "./rpc_app.ts";
+import { DEFAULT_SNAPSHOT_LIMITS, type SnapshotLimits, SnapshotRoute } from "./snapshot_route.ts";
 import { Watches } from "./watch_route.ts";
 
 /** What an {@link HttpApp} is made of. */
@@ -49,6 +50,8 @@ export interface HttpAppOptions {
   readonly peerRoutes?: Hono;
   /** Bounds of watches. */
   readonly feedLimits?: Partial<FeedLimits>;
+  /** Bounds of snapshots. */
+  readonly snapshotLimits?: Partial<SnapshotLimits>;
   /** Told of failures that nobody foresaw; the client hears only that there was one. */
   readonly onError?: (error: unknown) => void;
 }
@@ -59,7 +62,7 @@ export interface HttpApp {
   readonly app: Hono;
   /** Answers one request. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
-  /** Ends the watches, so that a server that is closing need not wait for them. */
+  /** Ends the watches and gives up snapshots, so that a server that is closing need not wait for them. */
   close(): void;
 }
 
@@ -77,6 +80,12 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { service, stats } = options;
   const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
   const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
+  const snapshots = new SnapshotRoute({
+    service,
+    clock: options.clock,
+    product: options.info.version,
+    limits: { ...DEFAULT_SNAPSHOT_LIMITS, ...options.snapshotLimits },
+  });
   const routes: readonly Route[] = [
     ["GET", KV_ROUTE, getEntry(service)],
     ["PUT", KV_ROUTE, putEntry(service)],
@@ -88,6 +97,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ["DELETE", SESSION_ROUTE, changeSession(service, "closeSession")],
     ["GET", "/v1/watch", watches.handler()],
     ["GET", "/v1/events", listEvents(service)],
+    ["GET", "/v1/snapshot", snapshots.handler()],
     ...operatorRoutes(options),
   ];
 
@@ -107,7 +117,10 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       if (options.peerRoutes === undefined || !request.url.endsWith(PEER_PATH)) stats.httpRequests++;
       return app.fetch(request);
     },
-    close: () => watches.close(),
+    close: () => {
+      watches.close();
+      snapshots.close();
+    },
   };
 }
 

@@ -311,6 +311,19 @@ function operatorOperations(): DescribedOperation[] {
     page("/v1/status", "status", "The server's figures", {
       responses: { 200: json("The figures.", schemaRef("Status")), ...problems(401) },
     }),
+    page("/v1/snapshot", "snapshot", "The whole state at one revision, as a stream", {
+      description:
+        "Holds every write that was acknowledged before the request. A stream without its end is not whole; " +
+        "`kvclient snapshot save` checks that, and `kvserver --restore` begins with what it saved.",
+      responses: {
+        200: {
+          description: "The snapshot.",
+          headers: { "KV-Revision": ENTRY_HEADERS["KV-Revision"] },
+          content: { "application/vnd.kvpaxos.snapshot": { schema: { type: "string", format: "binary" } } },
+        },
+        ...problems(...ANY),
+      },
+    }),
     page("/metrics", "metrics", "The server's figures for Prometheus", {
       responses: {
         200: { description: "The figures.", content: { "text/plain": { schema: TEXT } } },

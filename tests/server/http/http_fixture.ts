@@ -6,6 +6,7 @@ import { systemClock } from "../../../src/adapters/system_clock.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import type { FeedLimits } from "../../../src/server/http/event_feed.ts";
 import { createHttpApp, type HttpApp } from "../../../src/server/http/http_app.ts";
+import type { SnapshotLimits } from "../../../src/server/http/snapshot_route.ts";
 import { Service } from "../../../src/server/service.ts";
 import { ServerStats } from "../../../src/server/stats.ts";
 import { ImmediateReplication, type Schedule } from "../../support/immediate_replication.ts";
@@ -14,6 +15,7 @@ export interface FixtureOptions {
   readonly password?: string;
   readonly limits?: Partial<Limits>;
   readonly feedLimits?: Partial<FeedLimits>;
+  readonly snapshotLimits?: Partial<SnapshotLimits>;
   readonly clock?: Clock;
   readonly now?: () => number;
   /** When proposals are applied. */
@@ -52,6 +54,7 @@ export function createFixture(options: FixtureOptions = {}): Fixture {
     log: () => null,
     memory: () => ({ resident_bytes: 123, heap_bytes: 45 }),
     feedLimits: options.feedLimits ?? {},
+    snapshotLimits: options.snapshotLimits ?? {},
     onError: (error) => void unforeseen.push(error),
   });
   const request = async (method: string, target: string, init: RequestInit = {}): Promise<Response> => {
