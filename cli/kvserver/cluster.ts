@@ -12,7 +12,7 @@ import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import type { Terminal } from "../terminal.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import type { ChildProcess, OnLine, Processes, ProcessExit } from "./processes.ts";
-import { failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf } from "./settings.ts";
+import { failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf, restoreOf } from "./settings.ts";
 import { stopOnSignals } from "./signals.ts";
 import { FLAGS, REPLICAS } from "./table.ts";
 
@@ -31,8 +31,8 @@ interface Plan {
   readonly host: string;
   readonly ports: readonly number[];
   readonly hasHttp: boolean;
-  /** The arguments of the replica at a port. */
-  readonly args: (port: number) => string[];
+  /** The arguments of the replica at a port. A saved state is restored when it starts first, not when it starts again. */
+  readonly args: (port: number, isFirst: boolean) => string[];
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -84,6 +84,7 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
   if (!hasHttp && line.get(FLAGS.transport) === "http") {
     throw new UsageError("--transport http needs HTTP; leave out --http-port 0");
   }
+  const restore = restoreOf(line);
   const shared = sharedArgs(line, ports.map((port) => formatAddress(host, port)).join(","));
   const password = passwordOf(
     line.get(FLAGS.password),
@@ -95,10 +96,11 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
     host,
     ports,
     hasHttp,
-    args: (port) => [
+    args: (port, isFirst) => [
       `--port=${port}`,
       ...(hasHttp ? [] : ["--http-port=0"]),
       ...(memory ? ["--memory"] : [`--data-dir=${dataDir ?? "."}/kvserver-${port}`]),
+      ...(restore !== null && isFirst ? [`--restore=${restore}`] : []),
       ...shared,
     ],
     // Arguments can be seen by others, the environment cannot.
@@ -204,9 +206,9 @@ class Supervisor {
   /** One replica, from its first start to its end. Returns how it ended; null when it was down at the time. */
   async #live(index: number, port: number): Promise<ProcessExit | null> {
     let wait_ms = FIRST_WAIT_MS;
-    for (;;) {
+    for (let isFirst = true;; isFirst = false) {
       const since_ms = this.#terminal.monotonic();
-      const child = this.#processes.spawn(this.#plan.args(port), this.#plan.env, this.#lineTaker(index));
+      const child = this.#processes.spawn(this.#plan.args(port, isFirst), this.#plan.env, this.#lineTaker(index));
       this.#running.set(index, child);
       const exit = await child.exited;
       this.#running.delete(index);

@@ -21,6 +21,8 @@ export interface Settings {
   readonly httpPort: number;
   /** Null for memory only. */
   readonly dataDir: string | null;
+  /** The file of the snapshot that the data begins with; null for data that is there, or none. */
+  readonly restore: string | null;
   readonly password: string | null;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
@@ -49,11 +51,13 @@ export function settingsOf(
   if (memory && dataDir !== undefined) {
     throw new UsageError(`--memory keeps nothing on disk, but --data-dir is ${dataDir}; give one of the two`);
   }
+  const restore = restoreOf(line);
   return {
     host: line.get(FLAGS.host),
     port,
     httpPort: httpPortOf(line, port),
     dataDir: memory ? null : dataDir ?? `./kvserver-${port}`,
+    restore,
     password: passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile),
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
@@ -61,6 +65,21 @@ export function settingsOf(
     snapshotEvery_bytes: line.get(FLAGS.snapshotEvery),
     cluster: clusterOf(line, port, drawSeed),
   };
+}
+
+/**
+ * The file to restore, or null.
+ *
+ * @throws {UsageError} when nothing would be left of it
+ */
+export function restoreOf(line: CommandLine): string | null {
+  const file = line.get(FLAGS.restore) ?? null;
+  if (file !== null && line.get(FLAGS.memory)) {
+    throw new UsageError(
+      `--restore ${file} begins a data directory, and --memory has none; leave out one of the two`,
+    );
+  }
+  return file;
 }
 
 function httpPortOf(line: CommandLine, port: number): number {

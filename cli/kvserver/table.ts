@@ -46,6 +46,7 @@ export const FLAGS: {
   readonly httpPort: Flag<number | undefined>;
   readonly dataDir: Flag<string | undefined>;
   readonly memory: Flag<boolean>;
+  readonly restore: Flag<string | undefined>;
   readonly password: Flag<string | undefined>;
   readonly passwordFile: Flag<string | undefined>;
   readonly maxKeyBytes: Flag<number>;
@@ -101,6 +102,14 @@ export const FLAGS: {
     name: "memory",
     group: STORAGE,
     summary: "keep everything in memory only: nothing survives the process",
+  }),
+  restore: valueFlag({
+    name: "restore",
+    placeholder: "FILE",
+    group: STORAGE,
+    summary: "begin a new data directory with what kvclient snapshot save wrote; every replica with the same file",
+    parse: text,
+    completes: "file",
   }),
   password: valueFlag({
     name: "password",
@@ -286,6 +295,10 @@ export const KVSERVER: Program = {
           "kvserver --replication 2pc --peers 127.0.0.1:32000,127.0.0.1:32001",
           "one replica of two that always agree; writes need both",
         ],
+        [
+          "kvserver --data-dir /var/lib/new --restore backup.kvsnap",
+          "begin with a saved state; refused when there is data in the directory",
+        ],
         ["kvserver --memory --http-port 0", "for tests: nothing on disk, no HTTP"],
         ["redis-cli -p 32000 SET greeting hello", "any Redis client works"],
       ],
@@ -308,6 +321,7 @@ export const KVSERVER: Program = {
         ["kvserver cluster", "five replicas on the ports 32000 to 32004, HTTP on 33000 to 33004"],
         ["kvserver cluster --replicas 3 --port 32100 --data-dir data", "data in data/kvserver-32100 and so on"],
         ["kvserver cluster --replication 2pc", "five that all have to agree: kill one, and writes say who is missing"],
+        ["kvserver cluster --data-dir new --restore backup.kvsnap", "five that begin with a saved state"],
         ["kvserver cluster --fail acceptor,proposer,learner --fail-every 1s..4s --fail-for 500ms..2s", "a drill"],
       ],
       notYet: null,

@@ -27,6 +27,8 @@ import { checkDataKind } from "./cluster/data_kind.ts";
 import { claimPlace } from "./cluster/place_file.ts";
 import { type ClusterOptions, placeOf, protocolOf } from "./cluster/options.ts";
 import { createReplica, type Replica } from "./cluster/replica.ts";
+import { readOrigin } from "./restore/origin_file.ts";
+import { restoreDirectory } from "./restore/restore_directory.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
 import { commandTable } from "./resp/command_table.ts";
@@ -47,6 +49,13 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly httpPort: number | null;
   /** The folder of the data, made when it is not there; null keeps everything in memory. */
   readonly dataDir: string | null;
+  /**
+   * A file that `kvclient snapshot save` wrote: the folder of the data, which must have none yet, begins with its state.
+   * The replicas of a cluster are all restored from the same file.
+   *
+   * @default null
+   */
+  readonly restore?: string | null;
   /** Asked of every client. @default null */
   readonly password?: string | null;
   /** The server's place among other replicas. @default it has none */
@@ -146,6 +155,7 @@ async function start(
   const { host = "127.0.0.1" } = options;
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
+  await restore(options, parts, logger);
   const base = createBase(options, parts, logger);
   const { replication, replica } = base;
   stops.push(() => replica?.close() ?? replication.close());
@@ -195,6 +205,23 @@ async function start(
   };
 }
 
+/** Makes the folder of the data what {@link ServerOptions.restore} asks for. */
+async function restore(options: ServerOptions, parts: ServerParts, logger: Logger): Promise<void> {
+  const { restore: file = null, dataDir, cluster } = options;
+  if (file === null) return;
+  if (dataDir === null) {
+    throw new KvError("INVALID_ARGUMENT", "a restore needs a folder of the data; a server in memory has none");
+  }
+  await restoreDirectory({
+    file,
+    dataDir,
+    kind: cluster === undefined ? "none" : protocolOf(cluster),
+    replicas: cluster?.peers.length ?? 1,
+    parts,
+    logger,
+  });
+}
+
 function createBase(options: ServerOptions, parts: ServerParts, logger: Logger): Base {
   const { cluster, password = null } = options;
   if (cluster?.transport === "http" && options.httpPort === 0) {
@@ -204,7 +231,7 @@ function createBase(options: ServerOptions, parts: ServerParts, logger: Logger):
     limits: consistentLimits(options.limits ?? {}),
     hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
   });
-  const { log, disk } = openLog(options.dataDir, parts, logger);
+  const { log, disk, origin } = openLog(options.dataDir, parts, logger);
   try {
     checkDataKind(log, cluster === undefined ? "none" : protocolOf(cluster));
     if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
@@ -219,7 +246,7 @@ function createBase(options: ServerOptions, parts: ServerParts, logger: Logger):
           "that has forgotten what it promised must not vote",
       );
     }
-    const replica = createReplica({ ...options, cluster, log, store, password, logger, parts });
+    const replica = createReplica({ ...options, cluster, origin, log, store, password, logger, parts });
     return { store, log, replication: replica.replication, replica };
   } catch (error) {
     // Nothing was appended: there is nothing to wait for.
@@ -292,9 +319,12 @@ function openLog(
   dataDir: string | null,
   { openDisk, clock, aroundLog }: ServerParts,
   logger: Logger,
-): { readonly log: Log; readonly disk: Disk | null } {
-  if (dataDir === null) return { log: aroundLog(new MemoryLog({ clock, random: systemRandom })), disk: null };
+): { readonly log: Log; readonly disk: Disk | null; readonly origin: string | null } {
+  if (dataDir === null) {
+    return { log: aroundLog(new MemoryLog({ clock, random: systemRandom })), disk: null, origin: null };
+  }
   const disk = openDisk(dataDir);
+  const origin = readOrigin(disk);
   const log = openDurableLog({ disk, clock, random: systemRandom });
   if (log.recovered !== null) {
     logger.warning(
@@ -304,7 +334,7 @@ function openLog(
       },
     );
   }
-  return { log: aroundLog(log), disk };
+  return { log: aroundLog(log), disk, origin };
 }
 
 async function startHttp(

@@ -10,6 +10,7 @@
 import { toHex } from "../../codec/bytes.ts";
 import type { ReplicaId, TransportListener } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
+import { describeOtherCluster } from "./cluster_name.ts";
 import { PEER_PROTOCOL_VERSION } from "./frame.ts";
 import { type Hello, type Incarnation, isEarlier, isSamePassword, type Refusal } from "./hello.ts";
 import type { NoticeLevel, PeerSettings } from "./options.ts";
@@ -100,9 +101,7 @@ export class PeerRegistry {
       return { code: "UNAUTHENTICATED", message };
     }
     if (hello.cluster !== cluster) {
-      const message = `${this.nameOf(id)} is one of the replicas ${cluster}, the caller one of ${hello.cluster}; ` +
-        `give every replica the same list`;
-      return { code: "OTHER_CLUSTER", message };
+      return { code: "OTHER_CLUSTER", message: describeOtherCluster(this.nameOf(id), cluster, hello.cluster) };
     }
     if (hello.from >= peers.length || hello.to >= peers.length) {
       const message = `there are ${peers.length} replicas, and none is number ${Math.max(hello.from, hello.to)}`;

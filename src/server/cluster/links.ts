@@ -7,6 +7,7 @@
 import type { Socket } from "node:net";
 import type { Logger } from "@logtape/logtape";
 import type { Hono } from "hono";
+import { clusterName } from "../../adapters/peers/cluster_name.ts";
 import { createHttpTransport, type PeerTransportOptions } from "../../adapters/http_transport.ts";
 import { addressText } from "../../adapters/socket_errors.ts";
 import { createTcpTransport } from "../../adapters/tcp_transport.ts";
@@ -28,6 +29,8 @@ export interface LinkOptions {
   readonly id: ReplicaId;
   /** All replicas, this one included. Ports are those of TCP. */
   readonly peers: readonly PeerAddress[];
+  /** The digest of the snapshot that the data began with; null when it began empty. The same on all replicas. */
+  readonly origin: string | null;
   /** How replicas reach each other. */
   readonly transport: "tcp" | "http";
   /** How far the HTTP port of every replica is above its TCP port. */
@@ -71,7 +74,7 @@ export function createLinks(options: LinkOptions): Links {
   const common: PeerTransportOptions = {
     id,
     peers: peers.map((peer, to) => to === id ? peer : route(peer)),
-    cluster: peers.map(addressText).join(","),
+    cluster: clusterName(peers.map(addressText), options.origin),
     password: options.password,
     maxFrame_bytes,
     maxQueue_bytes: 2 * maxFrame_bytes,

@@ -47,6 +47,8 @@ export interface ClusterOptions {
 /** What a replica is made of. */
 export interface ReplicaOptions extends Partial<SnapshotOptions> {
   readonly cluster: ClusterOptions;
+  /** The digest of the snapshot that the data began with; null when it began empty. */
+  readonly origin: string | null;
   readonly log: Log;
   readonly store: KVStore;
   readonly password: string | null;
