@@ -8,7 +8,8 @@
  * - **the core**: {@link KVStore}, a deterministic state machine, under {@link Standalone} replication over a
  *   {@link Log}. It does no I/O of its own: a clock, randomness and a disk are handed to it.
  *
- * The simulator and the checker of histories are `@x/kvpaxos/sim`.
+ * The client alone is `@x/kvpaxos/client`; the simulator and the checker of histories are `@x/kvpaxos/sim`; the ways
+ * between replicas are `@x/kvpaxos/transport/tcp` and `@x/kvpaxos/transport/http`.
  *
  * @example A client
  * ```ts
@@ -29,7 +30,6 @@
  *
  * @module
  */
-export * from "./src/core/errors.ts";
 export * from "./src/core/replication.ts";
 export { Standalone, type StandaloneOptions } from "./src/core/standalone.ts";
 export { Paxos } from "./src/core/paxos/paxos.ts";
@@ -51,27 +51,12 @@ export {
 } from "./src/core/kv/kv_store.ts";
 export type { ReadResult } from "./src/core/kv/operations.ts";
 export type { ValuePlace } from "./src/core/kv/entry_map.ts";
-export * from "./src/core/kv/command.ts";
 export { decodeCommand, encodeCommand } from "./src/core/kv/command_codec.ts";
 export { decodeEvents, decodeResult, encodeEvents, encodeResult } from "./src/core/kv/result_codec.ts";
-export * from "./src/core/kv/result.ts";
-export type { Consistency } from "./src/core/kv/stale_read.ts";
-export { DEFAULT_LIMITS, type Limits } from "./src/core/kv/limits.ts";
 export { CodecError } from "./src/codec/byte_reader.ts";
-export {
-  type byteString,
-  type Key,
-  keyFromBytes,
-  keyFromText,
-  keyToBytes,
-  keyToText,
-  prefixEnd,
-} from "./src/codec/bytes.ts";
 
-export * from "./src/ports/clock.ts";
 export * from "./src/ports/disk.ts";
 export * from "./src/ports/log.ts";
-export * from "./src/ports/random.ts";
 export * from "./src/ports/transport.ts";
 
 export { type DurableLog, type DurableLogConfig, openDurableLog } from "./src/log/durable_log.ts";
@@ -83,20 +68,10 @@ export { systemClock } from "./src/adapters/system_clock.ts";
 export { systemRandom } from "./src/adapters/system_random.ts";
 export { createMemoryTransports } from "./src/adapters/memory_transport.ts";
 
-export { connect, type ConnectOptions, type Protocol } from "./src/adapters/connect.ts";
-export { httpConnector } from "./src/adapters/http_connection.ts";
-export type { Fetch, HttpConnectorOptions } from "./src/adapters/fetch_connection.ts";
-export * from "./src/client/kv_client.ts";
-export * from "./src/client/options.ts";
-export * from "./src/client/codecs.ts";
-export * from "./src/client/connection.ts";
-export * from "./src/client/entries.ts";
-export type { KeyRange } from "./src/client/key_range.ts";
-export { type RangeOptions, RangeQuery } from "./src/client/range_query.ts";
-export { type WatchOptions, WatchStream } from "./src/client/watch_stream.ts";
-export * from "./src/client/txn_builder.ts";
+export * from "./src/adapters/client.ts";
 
-export { type ListeningAddress, type RunningServer, type ServerOptions, startServer } from "./src/server/server.ts";
+export { startServer } from "./src/server/start_server.ts";
+export type { ListeningAddress, RunningServer, ServerOptions } from "./src/server/server.ts";
 export type { PeerAddress } from "./src/server/cluster/links.ts";
 export type { ClusterOptions, ClusterProtocol } from "./src/server/cluster/options.ts";
 export type { DurationRange, RoleFailureOptions } from "./src/server/cluster/role_failures.ts";

@@ -1,7 +1,8 @@
 // Builds dist/: the library and both command lines for Node (tsup), and the two executables (bun).
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { compileArguments } from "./executable.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 const bin = join(root, "node_modules", ".bin");
@@ -20,9 +21,13 @@ function run(command, args) {
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const common = ["--format", "esm", "--platform", "node", "--target", "node20", "--no-config", "--silent"];
-// Both entry points at once, so that they share their common code: a KvError of one is a KvError of the other.
-const entries = ["--entry.mod", "mod.ts", "--entry.sim", "src/sim/sim.ts"];
-console.log(`library      dist/{mod,sim}.{js,d.ts}   ${run("tsup", [...entries, ...common, "--out-dir", "dist", "--dts"])}`);
+// The entry points of the package at once, so that they share their common code: a KvError of one is a KvError of the others.
+const { exports } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
+const entries = Object.entries(exports).flatMap(([subpath, source]) => [
+  `--entry.${subpath === "." ? "mod" : subpath.slice("./".length)}`,
+  source,
+]);
+console.log(`library      dist/*.{js,d.ts}`.padEnd(40) + run("tsup", [...entries, ...common, "--out-dir", "dist", "--dts"]));
 const programs = [
   { name: "kvserver", entry: "cli/kvserver/main.ts", script: "cli", executable: "." },
   { name: "kvclient", entry: "cli/kvclient/main.ts", script: "cli", executable: "." },
@@ -32,18 +37,6 @@ const programs = [
 for (const { name, entry, script, executable } of programs) {
   const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", `dist/${script}`, "--no-splitting"]);
   console.log(`for Node     dist/${script}/${name}.js`.padEnd(40) + node);
-  const compiled = run("bun", [
-    "build",
-    "--compile",
-    "--minify",
-    "--sourcemap",
-    "--bytecode",
-    "--format=esm",
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-    entry,
-    "--outfile",
-    join("dist", executable, name),
-  ]);
+  const compiled = run("bun", compileArguments(entry, join("dist", executable, name)));
   console.log(`executable   ${join("dist", executable, name)}`.padEnd(40) + compiled);
 }

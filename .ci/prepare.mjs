@@ -46,10 +46,9 @@ if (!stampIs(modulesStamp, modulesHash)) {
 
 if (what === "executables") {
   const buildStamp = join(root, "dist", ".stamp");
-  const buildHash = hashOf(["package-lock.json", "mod.ts", "src", "cli", "compat", ".ci/build.mjs", "tests/e2e/nemesis"]);
-  const built = ["kvserver", "kvclient", "test/kvserver", "mod.js", "mod.d.ts", "sim.js", "sim.d.ts"].every((name) =>
-    existsSync(join(root, "dist", name))
-  );
+  const buildHash = hashOf(["package-lock.json", "mod.ts", "src", "cli", "compat", ".ci/build.mjs", ".ci/executable.mjs", "deno.json", "tests/e2e/nemesis"]);
+  const library = ["mod", "client", "sim", "transport/tcp", "transport/http"].flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
+  const built = ["kvserver", "kvclient", "test/kvserver", ...library].every((name) => existsSync(join(root, "dist", name)));
   if (!built || !stampIs(buildStamp, buildHash)) {
     run("node", [".ci/build.mjs"]);
     writeFileSync(buildStamp, buildHash);

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import type { Hono } from "hono";
 import type { Transport } from "../ports/transport.ts";
 import { HttpDoor } from "./peers/http_door.ts";
 import { HttpPeerLink } from "./peers/http_link.ts";
@@ -13,15 +12,21 @@ import { peerSettings, type PeerTransportOptions } from "./peers/options.ts";
 import { PeerTransport } from "./peers/peer_transport.ts";
 import { PeerRegistry } from "./peers/registry.ts";
 
+export { PEER_PATH } from "./peers/http_hello.ts";
+export type { ServerAddress } from "../client/connection.ts";
 export type { NoticeLevel, PeerTransportOptions } from "./peers/options.ts";
+export type { BackoffOptions } from "../client/backoff.ts";
+export * from "../ports/clock.ts";
+export * from "../ports/random.ts";
+export * from "../ports/transport.ts";
 
 /** A transport over HTTP. */
 export interface HttpTransport extends Transport {
   /**
-   * The route at which other replicas' frames are taken, to be mounted at the root of the server's app. The server
-   * must take bodies of the largest frame and 8 MiB.
+   * Takes the frames of other replicas: answers `POST` requests of {@link PEER_PATH}, and 404 to all others. Whatever
+   * serves it must take bodies of the largest frame and 8 MiB.
    */
-  routes(): Hono;
+  fetch(request: Request): Promise<Response>;
 }
 
 class HttpPeerTransport extends PeerTransport implements HttpTransport {
@@ -32,14 +37,14 @@ class HttpPeerTransport extends PeerTransport implements HttpTransport {
     this.#door = new HttpDoor(registry);
   }
 
-  routes(): Hono {
-    return this.#door.routes();
+  fetch(request: Request): Promise<Response> {
+    return this.#door.fetch(request);
   }
 }
 
 /**
  * Makes a transport over HTTP. `peers` are the addresses of the replicas' HTTP servers. It calls the other replicas
- * from `listen` on, and hears them when its routes are mounted.
+ * from `listen` on, and hears them when its `fetch` is served.
  *
  * @throws {RangeError} for options that cannot be meant
  */

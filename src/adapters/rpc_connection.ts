@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { hc } from "hono/client";
 import type { Connector } from "../client/connection.ts";
 import { KvError } from "../core/errors.ts";
 import { CodecError } from "../codec/byte_reader.ts";
@@ -27,14 +26,20 @@ const STALE = { query: { consistency: "stale" } } as const;
 export function rpcConnector(options: HttpConnectorOptions = {}): Connector {
   return (address, listener) => {
     const send: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
-    const stub = hc<RpcApp>(originOf(address, options), {
-      headers: commonHeaders(options),
-      fetch: (input: string | URL | Request, init?: RequestInit) =>
-        send(input instanceof Request ? input.url : input.toString(), init ?? {}),
-    });
+    // Loaded by the first command: most clients speak something else, and do not wait for it when they start.
+    const makeStub = async () => {
+      const { hc } = await import("hono/client");
+      return hc<RpcApp>(originOf(address, options), {
+        headers: commonHeaders(options),
+        fetch: (input: string | URL | Request, init?: RequestInit) =>
+          send(input instanceof Request ? input.url : input.toString(), init ?? {}),
+      });
+    };
+    let stub: ReturnType<typeof makeStub> | null = null;
     const perform: Perform = async (command, signal, isStale) => {
       if (command.type === "expireDue") throw new KvError("INVALID_ARGUMENT", "expireDue is the servers' own");
-      const response = await stub.v1.rpc.$post({ json: commandToJson(command), ...(isStale ? STALE : {}) }, {
+      const { v1 } = await (stub ??= makeStub());
+      const response = await v1.rpc.$post({ json: commandToJson(command), ...(isStale ? STALE : {}) }, {
         init: { signal },
       });
       if (!response.ok) return problemOf(await readAnswer(response));

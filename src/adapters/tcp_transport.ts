@@ -16,6 +16,10 @@ import { TcpPeerLink } from "./peers/tcp_link.ts";
 export type { ServerAddress } from "../client/connection.ts";
 export { PEER_FIRST_BYTE } from "./peers/frame.ts";
 export type { NoticeLevel, PeerTransportOptions } from "./peers/options.ts";
+export type { BackoffOptions } from "../client/backoff.ts";
+export * from "../ports/clock.ts";
+export * from "../ports/random.ts";
+export * from "../ports/transport.ts";
 
 /** A transport over TCP. */
 export interface TcpTransport extends Transport {

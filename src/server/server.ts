@@ -354,7 +354,7 @@ async function startHttp(
     log: () => log.status(),
     memory: memoryFigures,
     cluster: () => replica?.figures() ?? null,
-    ...(replica === null || replica.peerRoutes === null ? {} : { peerRoutes: replica.peerRoutes }),
+    ...(replica === null || replica.peerFetch === null ? {} : { peerFetch: replica.peerFetch }),
     onError: (error) => logger.error("an HTTP request failed unexpectedly: {error}", { error }),
   });
   const server = await serveHttp({

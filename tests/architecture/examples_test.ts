@@ -31,10 +31,16 @@ function printedBy(code: string): string {
 
 const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)]
   .filter((name) => name.endsWith(".md"));
-const examples = [...documents, "mod.ts", "src/sim/sim.ts", "src/core/two_phase_commit/two_phase_commit.ts"].flatMap(
+const examples = [
+  ...documents,
+  "mod.ts",
+  "src/adapters/client.ts",
+  "src/sim/sim.ts",
+  "src/core/two_phase_commit/two_phase_commit.ts",
+].flatMap(
   examplesOf,
 );
-const runnable = examples.filter(({ code }) => !code.includes('"@x/kvpaxos"'));
+const runnable = examples.filter(({ code }) => !/"@x\/kvpaxos(\/client)?"/.test(code));
 
 describe("the examples", () => {
   let folder = "";

@@ -1,40 +1,48 @@
-/** The package as others get it: browser-safe where it says so, importable where it says so, one version. */
+/** The package as others get it: browser-safe where it says so, importable and typed where it says so. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative } from "node:path";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { build } from "esbuild";
-import { afterAll, describe, expect, test } from "vitest";
-import { VERSION } from "../../src/version.ts";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bin, install, manifest, outputOn, pack, type Packed, root, RUNTIMES, specifiers } from "./packed.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "kvpaxos-package-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const json = (path: string): { version: string; exports: unknown } =>
-  JSON.parse(readFileSync(join(root, path), "utf8"));
 
 /** An import of one of Node's modules. */
 const FOR_NODE = /(from|import|require\()\s*"node:/;
 
+/** What is loaded when `entry` is imported; not what it imports later, when that is needed. */
 async function bundle(entry: string, platform: "browser" | "node"): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
+  const { outputFiles, metafile: { outputs } } = await build({
+    entryPoints: { main: entry },
     absWorkingDir: folder,
     bundle: true,
+    splitting: true,
+    outdir: "bundle",
     platform,
     format: "esm",
     write: false,
+    metafile: true,
     logLevel: "silent",
   });
-  return outputFiles[0]!.text;
+  const loaded = new Set(["bundle/main.js"]);
+  for (const path of loaded) {
+    for (const { kind, external, path: next } of outputs[path]!.imports) {
+      if (kind === "import-statement" && external !== true) loaded.add(next);
+    }
+  }
+  return outputFiles.filter(({ path }) => loaded.has(relative(folder, path))).map(({ text }) => text).join("");
 }
 
-describe("the version", () => {
-  test("is the same in package.json, deno.json and the code", () => {
-    expect([json("package.json").version, json("deno.json").version]).toEqual([VERSION, VERSION]);
-  });
-});
+/** Whether a class is defined in code that went through the bundlers. */
+function hasClass(text: string, name: string): boolean {
+  return new RegExp(`\\bclass _?${name}\\b|\\b_?${name}\\d* = class\\b`).test(text);
+}
 
 describe("the portable rooms", () => {
   test.each([
@@ -50,48 +58,47 @@ describe("the portable rooms", () => {
   });
 });
 
-describe("the packed npm package", () => {
-  const pack = spawnSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
-    cwd: root,
-    encoding: "utf8",
+describe("the manifests", () => {
+  test("of npm and JSR show the same modules, which have no side effects", () => {
+    const npm = Object.keys(manifest("package.json").exports).filter((subpath) => subpath !== "./package.json");
+    expect(npm).toEqual(Object.keys(manifest("deno.json").exports));
+    expect(npm).toEqual([".", "./client", "./sim", "./transport/tcp", "./transport/http"]);
+    expect(manifest("package.json").sideEffects).toBe(false);
   });
-  const installed = join(folder, "node_modules", "@x", "kvpaxos");
+});
 
-  test("holds the built library and no sources, tests or executables", () => {
-    expect(pack.status, pack.stderr).toBe(0);
-    const report = JSON.parse(pack.stdout) as { filename: string; files: { path: string }[] }[];
-    const [{ filename, files }] = Array.isArray(report)
-      ? report as [typeof report[0]]
-      : Object.values(report) as [typeof report[0]];
-    const paths = files.map(({ path }) => path);
-    expect(paths).toEqual(
-      expect.arrayContaining([
-        "dist/mod.js",
-        "dist/mod.d.ts",
-        "dist/sim.js",
-        "dist/sim.d.ts",
-        "dist/cli/kvserver.js",
-        "README.md",
-      ]),
-    );
-    expect(
-      paths.filter((path) => !/^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)),
-    ).toEqual([]);
-    mkdirSync(installed, { recursive: true });
-    const tarball = join(folder, filename.replaceAll("/", "-").replace("@", ""));
-    expect(spawnSync("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]).status).toBe(0);
-    for (const name of ["hono", "hono-openapi", "valibot", "sorted-btree", "@hono", "@logtape", "@valibot"]) {
-      symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
-    }
+describe("the packed npm package", () => {
+  let packed: Packed;
+  beforeAll(() => {
+    packed = pack(folder);
+    install(packed, folder);
     writeFileSync(
       join(folder, "use.mjs"),
-      `import { KVStore, MemoryLog, Standalone, systemClock, systemRandom, KvError } from "@x/kvpaxos";
+      `import { KVStore, MemoryLog, Standalone, startServer, systemClock, systemRandom, KvError } from "@x/kvpaxos";
+       import { connect, KvError as ClientError, stringCodec } from "@x/kvpaxos/client";
+       import { createTcpTransport } from "@x/kvpaxos/transport/tcp";
+       import { createHttpTransport, PEER_PATH } from "@x/kvpaxos/transport/http";
        const store = new KVStore();
        const log = new MemoryLog({ clock: systemClock, random: systemRandom });
-       const server = new Standalone({ log, clock: systemClock, stateMachine: store });
-       await server.start();
-       console.log(server.status().state, new KvError("UNAVAILABLE", "x").retryable);
-       await server.close();`,
+       const alone = new Standalone({ log, clock: systemClock, stateMachine: store });
+       await alone.start();
+       console.log(alone.status().state, new KvError("UNAVAILABLE", "x").retryable, KvError === ClientError);
+       await alone.close();
+       const server = await startServer({ port: 0, httpPort: null, dataDir: null });
+       for (const protocol of ["tcp", "rpc"]) {
+         const { port } = server.addresses[protocol === "tcp" ? "tcp" : "http"];
+         const client = connect({ servers: [{ host: "127.0.0.1", port }], protocol, codec: stringCodec });
+         await client.put("city", protocol);
+         console.log((await client.get("city")).value);
+         await client.close();
+       }
+       await server.close();
+       const options = { id: 0, peers: [{ host: "127.0.0.1", port: 1 }], cluster: "c" };
+       for (const create of [createTcpTransport, createHttpTransport]) create(options).close();
+       const http = createHttpTransport(options);
+       const call = (path) => http.fetch(new Request("http://x" + path, { method: "POST" })).then(({ status }) => status);
+       console.log(await call(PEER_PATH), await call("/"));
+       http.close();`,
     );
     // What the simulator's clients meet are errors of the library's own class, though it is another entry point.
     writeFileSync(
@@ -109,26 +116,76 @@ describe("the packed npm package", () => {
        const { verdict } = checkHistory([], modelFor("kv", "jsonl", []), { ...DEFAULT_CHECK_LIMITS, clock });
        console.log(traceHash, violations.length, met > 0 && met === ours, verdict);`,
     );
+    // Types are looked at through every subpath, and one that is wrong must be seen.
+    writeFileSync(
+      join(folder, "types.ts"),
+      specifiers.map((specifier, index) => `import * as m${index} from "${specifier}";\n`).join("") +
+        `import type { KVClient } from "@x/kvpaxos/client";
+         import { type RunReport, runSeed } from "@x/kvpaxos/sim";
+         import type { TcpTransport } from "@x/kvpaxos/transport/tcp";
+         import type { HttpTransport } from "@x/kvpaxos/transport/http";
+         export const all: readonly object[] = [${specifiers.map((_, index) => `m${index}`).join(", ")}];
+         export const client: KVClient<string> = m0.connect({ codec: m0.stringCodec });
+         export const report: Promise<RunReport> = runSeed({ seed: 1 });
+         export const transports: readonly m0.Transport[] = [] as (TcpTransport | HttpTransport)[];
+         // @ts-expect-error a seed is a number
+         void runSeed({ seed: "1" });\n`,
+    );
   });
 
-  const runtimes: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
-    ["Node", "node", []],
-    ["Bun", "bun", []],
-    ["Deno", "deno", ["run", "-A", "--node-modules-dir=manual"]],
-  ];
-  const outputOn = (command: string, args: readonly string[], script: string): string => {
-    const options = { cwd: folder, encoding: "utf8", timeout: 30_000 } as const;
-    const { stdout, stderr } = spawnSync(join(root, "node_modules/.bin", command), [...args, script], options);
-    return stderr + stdout;
-  };
+  test("holds the built library and no sources, tests or executables", () => {
+    const { paths } = packed;
+    const modules = specifiers.map((specifier) => specifier.slice("@x/kvpaxos/".length) || "mod");
+    const expected = modules.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`]);
+    const files = ["dist/cli/kvserver.js", "dist/cli/kvclient.js", "README.md", "LICENSE", "CHANGELOG.md"];
+    expect(paths).toEqual(expect.arrayContaining([...expected, ...files]));
+    const others = /^(dist\/(?!docs|release|test).*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+    expect(paths.filter((path) => !others.test(path))).toEqual([]);
+  });
 
-  test.each(runtimes)("imports and works on %s", (_, command, args) => {
-    expect(outputOn(command, args, "use.mjs")).toBe("serving true\n");
+  test("is as publint says that packages should be", async () => {
+    const pkgDir = join(folder, "node_modules/@x/kvpaxos");
+    const { messages, pkg } = await publint({ pkgDir, pack: false, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+  });
+
+  test("has types that are not wrong for whoever imports it as modules", async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(readFileSync(packed.tarball)));
+    if (analysis.types === false) throw new Error("no types");
+    expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(["./client", "./transport/tcp"]));
+    // There is nothing for require(), nor for resolvers that do not know "exports".
+    const problems = analysis.problems.filter((problem) =>
+      !("resolutionKind" in problem) || problem.resolutionKind === "node16-esm" || problem.resolutionKind === "bundler"
+    );
+    expect(problems).toEqual([]);
+  });
+
+  test.each([["NodeNext", "NodeNext"], ["ESNext", "bundler"]])(
+    "type-checks through every subpath (module %s, moduleResolution %s)",
+    { timeout: 120_000 },
+    (module, moduleResolution) => {
+      // Without skipLibCheck: what the declarations themselves say is looked at, too.
+      const args = ["--ignoreConfig", "--noEmit", "--strict", "--target", "ES2023", "--types", "node"];
+      args.push("--lib", "ES2023,ESNext.Disposable,DOM", "--typeRoots", join(root, "node_modules/@types"));
+      args.push("--module", module, "--moduleResolution", moduleResolution, "types.ts");
+      const { stdout } = spawnSync(bin("tsc"), args, { cwd: folder, encoding: "utf8" });
+      expect(stdout).toBe("");
+    },
+  );
+
+  test("type-checks through every subpath on Deno", () => {
+    const args = ["check", "--quiet", "--node-modules-dir=manual", "types.ts"];
+    const { status, stderr } = spawnSync(bin("deno"), args, { cwd: folder, encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+  });
+
+  test.each(RUNTIMES)("imports and works on %s", (_, command, args) => {
+    expect(outputOn(folder, command, args, "use.mjs")).toBe("serving true true\ntcp\nrpc\n400 404\n");
   });
 
   const hashes: string[] = [];
-  test.each(runtimes)("simulates and checks on %s, with the trace hash of the others", (_, command, args) => {
-    const output = outputOn(command, args, "simulate.mjs");
+  test.each(RUNTIMES)("simulates and checks on %s, with the trace hash of the others", (_, command, args) => {
+    const output = outputOn(folder, command, args, "simulate.mjs");
     expect(output).toMatch(/^[0-9a-f]{16} 0 true linearizable\n$/);
     hashes.push(output);
     expect(new Set(hashes).size).toBe(1);
@@ -141,5 +198,14 @@ describe("the packed npm package", () => {
     expect(simulator).toMatch(/\bVirtualTime\b/);
     expect(library).toMatch(/\bKVStore\b/);
     expect(library).not.toMatch(/\bVirtualTime\b/);
+  });
+
+  test("loads no server with the library before one is started, and none at all with the client", async () => {
+    const library = await bundle("@x/kvpaxos", "node");
+    const client = await bundle("@x/kvpaxos/client", "node");
+    const inner = ["KVStore", "Paxos", "TwoPhaseCommit", "SegmentedLog"];
+    const asked = ["KVClient", ...inner, "Service", "ServerContext", "Hono", "LoggerImpl"];
+    expect(asked.filter((name) => hasClass(library, name))).toEqual(["KVClient", ...inner]);
+    expect(asked.filter((name) => hasClass(client, name))).toEqual(["KVClient"]);
   });
 });

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { type Context, Hono } from "hono";
 import { CodecError } from "../../codec/byte_reader.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
@@ -31,21 +30,18 @@ export class HttpDoor {
   readonly #registry: PeerRegistry;
   readonly #callers = new Map<ReplicaId, Caller>();
 
-  /** Takes nothing until {@link routes} is mounted. */
+  /** Takes nothing until {@link fetch} is served. */
   constructor(registry: PeerRegistry) {
     this.#registry = registry;
   }
 
-  /** The route that peers call, to be mounted at the root of an app. */
-  routes(): Hono {
-    const app = new Hono();
-    app.post(PEER_PATH, (c) => this.#onRequest(c));
-    return app;
-  }
-
-  async #onRequest(c: Context): Promise<Response> {
+  /** Answers a request of a peer. */
+  async fetch(request: Request): Promise<Response> {
+    if (request.method !== "POST" || new URL(request.url).pathname !== PEER_PATH) {
+      return new Response(null, { status: 404 });
+    }
     const registry = this.#registry;
-    const said = helloOf(c.req.raw.headers);
+    const said = helloOf(request.headers);
     if (said === null) return problem("BAD_FRAME", 400, "the request lacks the headers by which replicas are known");
     const refusal = registry.judge(said.version, said.hello);
     if (refusal !== null || said.hello === null) {
@@ -57,7 +53,7 @@ export class HttpDoor {
     // Heard before the body is there: of two copies that are under way together the second must not pass.
     if (!this.#admit(said.hello, said.sequence)) return new Response(null, { status: 204 });
     // A body that does not come whole is the caller's trouble.
-    const body = await c.req.arrayBuffer().catch(() => null);
+    const body = await request.arrayBuffer().catch(() => null);
     const fault = body === null ? "a body that broke off" : this.#take(from, new Uint8Array(body));
     if (fault === null) return new Response(null, { status: 204 });
     const text = `closed a request from ${registry.nameOf(from)}: ${fault}`;

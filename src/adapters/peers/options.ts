@@ -31,9 +31,9 @@ export interface PeerTransportOptions {
   readonly password?: string | null;
   /** Is told what an operator should know: who is connected, and who is refused. @default nobody */
   readonly log?: (level: NoticeLevel, text: string) => void;
-  /** @default the system's */
+  /** The clock of time-outs and pauses. @default the system's */
   readonly clock?: Clock;
-  /** @default the system's */
+  /** What spreads the pauses between calls. @default the system's */
   readonly random?: Random;
   /** The most that waits for one peer, in bytes: what comes beyond is dropped. @default 67108864 */
   readonly maxQueue_bytes?: number;

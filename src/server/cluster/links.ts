@@ -6,7 +6,6 @@
  */
 import type { Socket } from "node:net";
 import type { Logger } from "@logtape/logtape";
-import type { Hono } from "hono";
 import { clusterName } from "../../adapters/peers/cluster_name.ts";
 import { createHttpTransport, type PeerTransportOptions } from "../../adapters/http_transport.ts";
 import { addressText } from "../../adapters/socket_errors.ts";
@@ -48,8 +47,8 @@ export interface Links {
   readonly transport: Transport;
   /** Takes connections of the other replicas, or turns them away when they should come over HTTP. */
   readonly acceptPeer: (socket: Socket, head: Uint8Array) => void;
-  /** Takes requests of the other replicas; null when they come over TCP. */
-  readonly peerRoutes: Hono | null;
+  /** Answers requests of the other replicas; null when they come over TCP. */
+  readonly peerFetch: ((request: Request) => Promise<Response>) | null;
   /** The most bytes that a request of another replica has; 0 when they come over TCP. */
   readonly maxPeerRequest_bytes: number;
   /** The replicas and the ways to them. */
@@ -91,7 +90,7 @@ function overTcp(options: PeerTransportOptions): Omit<Links, "figures"> {
   return {
     transport,
     acceptPeer: (socket, head) => transport.accept(socket, head),
-    peerRoutes: null,
+    peerFetch: null,
     maxPeerRequest_bytes: 0,
   };
 }
@@ -111,7 +110,7 @@ function overHttp(options: PeerTransportOptions, offset: number, logger: Logger)
   return {
     transport,
     acceptPeer: turnAway(logger),
-    peerRoutes: transport.routes(),
+    peerFetch: (request) => transport.fetch(request),
     maxPeerRequest_bytes: (options.maxFrame_bytes ?? DEFAULT_FRAME_BYTES) + REQUEST_ROOM_BYTES,
   };
 }

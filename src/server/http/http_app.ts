@@ -46,8 +46,8 @@ export interface HttpAppOptions {
   readonly memory: () => MemoryFigures;
   /** The replicas of the cluster. @default none */
   readonly cluster?: () => ClusterFigures | null;
-  /** The route of other replicas, when they talk over HTTP. Its requests are not counted as clients'. @default none */
-  readonly peerRoutes?: Hono;
+  /** Answers other replicas, when they talk over HTTP. These requests are not counted as clients'. @default none */
+  readonly peerFetch?: (request: Request) => Promise<Response>;
   /** Bounds of watches. */
   readonly feedLimits?: Partial<FeedLimits>;
   /** Bounds of snapshots. */
@@ -105,7 +105,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   if (options.password !== null) requirePassword(app, options.password);
   for (const [method, path, handler] of routes) app.on(method, path, handler);
   app.route("/", createRpcApp(service, bodyLimit));
-  if (options.peerRoutes !== undefined) app.route("/", options.peerRoutes);
+  const { peerFetch } = options;
+  if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
   app.notFound(unserved([...routes, ["POST", "/v1/rpc"]]));
   app.onError((error) => {
     if (!isForeseen(error)) options.onError?.(error);
@@ -114,7 +115,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   return {
     app,
     fetch: (request) => {
-      if (options.peerRoutes === undefined || !request.url.endsWith(PEER_PATH)) stats.httpRequests++;
+      if (peerFetch === undefined || !request.url.endsWith(PEER_PATH)) stats.httpRequests++;
       return app.fetch(request);
     },
     close: () => {

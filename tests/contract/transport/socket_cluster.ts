@@ -81,13 +81,13 @@ export interface Door {
 /** Opens a door, on a free port unless one is given. Nobody is let in before there is a transport. */
 export async function openDoor(kind: Kind, port = 0): Promise<Door> {
   if (kind === "http") {
-    let app: ReturnType<HttpTransport["routes"]> | null = null;
+    let http: HttpTransport | null = null;
     const fetch = (request: Request): Response | Promise<Response> =>
-      app?.fetch(request) ?? new Response(null, { status: 503 });
+      http?.fetch(request) ?? new Response(null, { status: 503 });
     const server = await serveHttp({ fetch, host: "127.0.0.1", port });
     return {
       port: server.port,
-      attach: (transport) => void (app = (transport as HttpTransport).routes()),
+      attach: (transport) => void (http = transport as HttpTransport),
       close: () => server.close(0),
     };
   }
