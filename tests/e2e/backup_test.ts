@@ -11,13 +11,16 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { connect } from "../../src/adapters/connect.ts";
 import { stringCodec } from "../../src/client/codecs.ts";
 import type { KVClient } from "../../src/client/kv_client.ts";
 import { freePorts } from "../support/free_ports.ts";
 import { Cluster } from "./support/cluster.ts";
 import { KVCLIENT, Servers } from "./support/server_process.ts";
+
+// Processes start and stop many times here, on machines that may have other things to do.
+vi.setConfig({ testTimeout: 240_000 });
 
 const servers = new Servers();
 const folder = servers.folder("backup");
@@ -167,7 +170,6 @@ describe("a snapshot that is saved under load", () => {
         await to.close();
       }
     },
-    120_000,
   );
 });
 
@@ -207,7 +209,11 @@ test.skipIf(KEYS === 0)(
     await timed("status", () => client(from.port, "snapshot", "status", file));
     await from.kill();
     let to = from;
-    await timed("restore", async () => to = await servers.start({ flags: ["--restore", file] }));
+    await timed("restore", async () => {
+      to = await servers.spawn({ flags: ["--restore", file] });
+      // Longer than servers are waited for that begin with little.
+      await expect.poll(() => / is ready: /.test(to.output), { timeout: 600_000, interval: 100 }).toBe(true);
+    });
     const restored = peak_mib(to.child.pid!);
     await timed("export", () => client(to.port, "export", again));
     expect(statSync(again).size).toBe(statSync(lines).size);
