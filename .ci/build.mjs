@@ -1,6 +1,7 @@
-// Builds dist/: the library and both command lines for Node (tsup), and the two executables (bun).
+// Builds dist/: the library and both command lines for Node (tsup), the two executables (bun), their manual pages and
+// completions.
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { compileArguments } from "./executable.mjs";
 
@@ -40,3 +41,26 @@ for (const { name, entry, script, executable } of programs) {
   const compiled = run("bun", compileArguments(entry, join("dist", executable, name)));
   console.log(`executable   ${join("dist", executable, name)}`.padEnd(40) + compiled);
 }
+
+// What the programs write of themselves, where packages expect it.
+function writtenBy(name, ...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "dist", "cli", `${name}.js`), ...args], {
+    encoding: "utf8",
+  });
+  if (status === 0) return stdout;
+  console.error(`${name} ${args.join(" ")}\n${stderr}`);
+  process.exit(1);
+}
+for (const name of ["kvserver", "kvclient"]) {
+  const files = [
+    ["man", `${name}.1`, ["man"]],
+    ["completions/bash", name, ["completions", "bash"]],
+    ["completions/zsh", `_${name}`, ["completions", "zsh"]],
+    ["completions/fish", `${name}.fish`, ["completions", "fish"]],
+  ];
+  for (const [folder, file, args] of files) {
+    mkdirSync(join(root, "dist", folder), { recursive: true });
+    writeFileSync(join(root, "dist", folder, file), writtenBy(name, ...args));
+  }
+}
+console.log("pages        dist/man/*.1, dist/completions/{bash,zsh,fish}/*");

@@ -9,6 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { configPlace, readConfigFile } from "./config_file.ts";
 import { UsageError } from "./exit_code.ts";
 import { allFlags, type Command, environmentName, type Flag, flagsOf, type Program } from "./flags.ts";
 import { nearest } from "./suggest.ts";
@@ -215,29 +216,52 @@ function readConfig(
   around: Surroundings,
   given: Map<Flag<unknown>, Given>,
 ): void {
-  let config: unknown;
+  let text: string;
   try {
-    config = JSON.parse(around.readFile(path));
+    text = around.readFile(path);
   } catch (error) {
     throw new UsageError(`config file ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw new UsageError(`config file ${path}: not a JSON object; write {"port": 32000}`);
-  }
   const usable = flags.filter((flag) => !flag.argumentOnly && flag !== program.configFlag);
-  for (const [key, value] of Object.entries(config)) {
-    const name = key.replaceAll("_", "-");
-    const flag = usable.find((flag) => flag.name === name);
-    const where = `config file ${path}: ${quote(key)}`;
-    if (flag === undefined) {
-      const near = nearest(name, usable.filter((flag) => flag.notYet === null).map((flag) => flag.name));
-      throw new UsageError(`${where} is not known${near === null ? "" : `; did you mean "${near}"?`}`);
+  const lines = new Map<Flag<unknown>, number>();
+  for (const { key, value, line } of readConfigFile(path, text)) {
+    const where = `${configPlace(path, line)}: ${quote(key)}`;
+    const flag = usable.find((flag) => flag.name === key.replaceAll("_", "-"));
+    if (flag === undefined) throw new UsageError(`${where} ${unknownSetting(program, usable, key)}`);
+    const earlier = lines.get(flag);
+    if (earlier !== undefined) throw new UsageError(`${where} is on line ${earlier} already; keep one of the two`);
+    lines.set(flag, line);
+    const text = settingText(flag, value);
+    if (text === null) {
+      throw new UsageError(`${where} is not a string, number or boolean${flag.isList ? ", or a list of these" : ""}`);
     }
-    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-      throw new UsageError(`${where} is not a string, number or boolean`);
-    }
-    if (!given.has(flag)) set(given, flag, String(value), "config", where);
+    // One that an argument overrides must be right as well: without the argument it counts.
+    set(given.has(flag) ? new Map() : given, flag, text, "config", where);
   }
+}
+
+/** The value of a setting as an argument would have it, or null. */
+function settingText(flag: Flag<unknown>, value: unknown): string | null {
+  if (flag.isList && Array.isArray(value)) {
+    const texts = value.map(scalarText);
+    return texts.some((text) => text === null) ? null : texts.join(",");
+  }
+  return scalarText(value);
+}
+
+function scalarText(value: unknown): string | null {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : null;
+}
+
+function unknownSetting(program: Program, usable: readonly Flag<unknown>[], key: string): string {
+  const name = key.replaceAll("_", "-");
+  if (allFlags(program).some((flag) => flag.name === name)) {
+    return `cannot be set in a config file for this command; leave it out`;
+  }
+  const near = nearest(name, usable.filter((flag) => flag.notYet === null).map((flag) => flag.name));
+  return near === null
+    ? `is no setting; the settings are the flags of '${program.name} --help', without dashes before them`
+    : `is no setting; did you mean "${near}"?`;
 }
 
 function unknownFlag(program: Program, argument: string): string {

@@ -30,6 +30,8 @@ export interface Flag<T> {
   readonly negatable: boolean;
   /** Whether it is only an argument, not read from the environment or a config file. */
   readonly argumentOnly: boolean;
+  /** Whether its value is a list: words with commas between, or an array in a config file. */
+  readonly isList: boolean;
   /** What shells complete as its value, beside choices. */
   readonly completes: "file" | "directory" | null;
   /** Why it is refused in this version, null when it is there. Such a flag is known, but not shown. */
@@ -57,6 +59,7 @@ export function valueFlag<T>(
     readonly placeholder: string;
     readonly parse: Parse<T>;
     readonly choices?: readonly string[];
+    readonly isList?: boolean;
     readonly completes?: "file" | "directory";
   },
 ): Flag<T | undefined> {
@@ -68,6 +71,7 @@ export function valueFlag<T>(
     fallback: undefined,
     negatable: false,
     argumentOnly: false,
+    isList: false,
     completes: null,
     notYet: null,
     ...spec,
@@ -93,6 +97,7 @@ export function switchFlag(
     fallback: false,
     negatable: false,
     argumentOnly: false,
+    isList: false,
     completes: null,
     notYet: null,
     parse: truth,
@@ -109,6 +114,8 @@ export interface Command {
   readonly operands: string;
   /** The fewest and the most arguments. */
   readonly operandCount: readonly [least: number, most: number];
+  /** What shells complete as an argument: files, or some of a few words. @default nothing */
+  readonly completes?: "file" | readonly string[];
   /** Paragraphs for its own help. */
   readonly description: readonly string[];
   readonly flags: readonly Flag<unknown>[];

@@ -30,7 +30,7 @@ export function renderHelp(program: Program, command: Command): string {
   }
   const example = flagsOf(program, command).find((flag) => !flag.argumentOnly && flag.kind === "value");
   if (example !== undefined) {
-    const config = program.configFlag === null || !whole ? "" : ` and in the config file as "${example.name}"`;
+    const config = program.configFlag === null || !whole ? "" : ` and in a config file as "${example.name}"`;
     lines.push(
       ...wrap(
         `Every flag can also be set in the environment, --${example.name} as ${
@@ -64,7 +64,7 @@ export function groups(flags: readonly Flag<unknown>[]): Map<string, Flag<unknow
 /** A flag as it is written: `-o, --output FORMAT`. */
 export function usage(flag: Flag<unknown>): string {
   const name = flag.negatable ? `--[no-]${flag.name}` : `--${flag.name}`;
-  const value = flag.choices.length > 0 ? flag.choices.join("|") : flag.placeholder;
+  const value = flag.choices.length > 0 && !flag.isList ? flag.choices.join("|") : flag.placeholder;
   return [flag.short === null ? "" : `-${flag.short}, `, name, value === "" ? "" : ` ${value}`].join("");
 }
 

@@ -1,5 +1,5 @@
 /**
- * What both programs do around their commands: help, the version, completions, and turning errors into a line
+ * What both programs do around their commands: help, the version, completions, the manual page, and turning errors into a line
  * on standard error and an exit code.
  *
  * @module
@@ -11,6 +11,7 @@ import { renderCompletions, SHELLS } from "./completions.ts";
 import { EXIT, Failure, UsageError } from "./exit_code.ts";
 import { type Command, type Flag, oneOf, type Program, switchFlag } from "./flags.ts";
 import { renderHelp } from "./help.ts";
+import { renderManual } from "./manual.ts";
 import { nearest } from "./suggest.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -41,9 +42,22 @@ export const COMPLETIONS: Command = {
   summary: `write a completion script for ${SHELLS.join(", ")}`,
   operands: SHELLS.join("|"),
   operandCount: [1, 1],
+  completes: SHELLS,
   description: [
     'The script goes to standard output. Load it where the shell starts, as in: eval "$(… completions bash)".',
   ],
+  flags: [],
+  examples: [],
+  notYet: null,
+};
+
+/** The command that writes the manual page. */
+export const MANUAL: Command = {
+  name: "man",
+  summary: "write the manual page",
+  operands: "",
+  operandCount: [0, 0],
+  description: ["The page goes to standard output, for man to show: … man | man -l -."],
   flags: [],
   examples: [],
   notYet: null,
@@ -102,6 +116,10 @@ export async function runProgram(
     }
     if (line.command === HELP_COMMAND) {
       await terminal.write(renderHelp(program, named(program, line.operands)));
+      return EXIT.done;
+    }
+    if (line.command === MANUAL) {
+      await terminal.write(renderManual(program));
       return EXIT.done;
     }
     if (line.command === COMPLETIONS) {

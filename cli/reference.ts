@@ -11,12 +11,20 @@ const CONFIG_NOTE = "A flag's value comes from the arguments, else the environme
   "default. In names, `_` and `-` are the same. Durations are written `250ms`, `10s`, `5m`, `2h`, `1d`; sizes " +
   "`4096`, `64k`, `1m`. What follows `--` is never a flag.";
 
+const FILE_NOTE = "A config file (`--config`, or `KVSERVER_CONFIG`) is an object of JSON or a table of TOML with the " +
+  "names of flags, without dashes before them, as keys. A list is an array, or text with commas. A file whose name ends " +
+  "in `.json` is JSON, in `.toml` TOML; any other is JSON when it begins with a brace. What is wrong in it is told with " +
+  "its line, and nothing is started (exit code 2).\n\n" +
+  '```toml\nport = 32000\npeers = ["kv-0:32000", "kv-1:32000", "kv-2:32000"]\nadvertise = "kv-1:32000"\n' +
+  'log-format = "json"\n```';
+
 /** The page, in Markdown. */
 export function renderReference(programs: readonly Program[]): string {
   const parts = [
     "# The command line",
     "<!-- Made from cli/*/table.ts; tests/cli/reference_test.ts says how to make it again. -->",
     CONFIG_NOTE,
+    FILE_NOTE,
   ];
   for (const program of programs) parts.push(...renderProgram(program));
   return parts.join("\n\n") + "\n";

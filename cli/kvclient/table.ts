@@ -5,7 +5,7 @@
  */
 import { CLIENT_EXIT_CODES } from "../exit_code.ts";
 import type { Command, Flag, Program } from "../flags.ts";
-import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, SHOW_VERSION } from "../program.ts";
+import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, MANUAL, SHOW_VERSION } from "../program.ts";
 import { COMPARE_FLAGS } from "./compare_command.ts";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
@@ -107,6 +107,7 @@ export const KVCLIENT: Program = {
       summary: "do several operations in one atomic step",
       operands: "[FILE]",
       operandCount: [0, 1],
+      completes: "file",
       description: [
         'Reads the JSON that POST /v1/txn takes, from a file or standard input: when every comparison holds the operations in "then" are done, otherwise those in "else". Exit code 6 when one does not hold.',
       ],
@@ -287,6 +288,7 @@ export const KVCLIENT: Program = {
       summary: "check recorded histories for linearizability",
       operands: "FILE…",
       operandCount: [1, Infinity],
+      completes: "file",
       description: [
         "A history is a file of JSON lines, a log of Jepsen's of an etcd register, or one of porcupine's of a key-value store; - is standard input. For each file it prints whether it is linearizable, not linearizable (and why), or undecided within the limits of memory and --timeout. Exit code 1 unless all are linearizable.",
         'A line of JSON is {"process":3,"type":"invoke","f":"put","key":"k","value":"v","time":12}; type is invoke, ok, fail (it had no effect) or info (nobody knows). A cas has the value [old, new]; an ok with the value false, or a fail with the value it was invoked with, says that it found another value.',
@@ -298,6 +300,7 @@ export const KVCLIENT: Program = {
       ],
     }),
     COMPLETIONS,
+    MANUAL,
     HELP_COMMAND,
     commandNotYet("cluster", "manages a cluster"),
   ],

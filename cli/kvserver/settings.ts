@@ -104,7 +104,7 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
   const protocol = line.get(FLAGS.replication) ?? (peers === undefined ? "none" : "paxos");
   if (protocol === "none") {
     if (peers !== undefined) throw new UsageError("--replication none has no replicas; leave it out, or --peers");
-    for (const flag of [FLAGS.transport, FLAGS.leaseReads, FLAGS.fail]) {
+    for (const flag of [FLAGS.advertise, FLAGS.transport, FLAGS.leaseReads, FLAGS.fail]) {
       if (line.source(flag) !== "default") throw new UsageError(`--${flag.name} is about replicas; give --peers`);
     }
     return null;
@@ -124,7 +124,7 @@ function clusterOf(line: CommandLine, port: number, drawSeed: () => number): Clu
     );
   }
   return {
-    id: placeAmong(peers, line.get(FLAGS.host), port),
+    id: placeAmong(peers, line.get(FLAGS.advertise), { host: line.get(FLAGS.host), port }),
     peers,
     protocol,
     transport,

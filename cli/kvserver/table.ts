@@ -21,10 +21,10 @@ import {
   text,
   valueFlag,
 } from "../flags.ts";
-import { MAX_PEERS, parsePeers } from "./peers.ts";
+import { MAX_PEERS, parsePeer, parsePeers } from "./peers.ts";
 import { DEFAULT_LIMITS } from "../../src/core/kv/limits.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS } from "../../src/core/snapshotter.ts";
-import { COMPLETIONS, HELP, HELP_COMMAND, NOT_YET, SHOW_VERSION } from "../program.ts";
+import { COMPLETIONS, HELP, HELP_COMMAND, MANUAL, NOT_YET, SHOW_VERSION } from "../program.ts";
 
 /** The ways to log, and how much. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
@@ -57,6 +57,7 @@ export const FLAGS: {
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
   readonly config: Flag<string | undefined>;
   readonly peers: Flag<readonly ServerAddress[] | undefined>;
+  readonly advertise: Flag<ServerAddress | undefined>;
   readonly replication: Flag<typeof PROTOCOLS[number] | undefined>;
   readonly transport: Flag<typeof TRANSPORTS[number] | undefined>;
   readonly leaseReads: Flag<boolean>;
@@ -180,7 +181,7 @@ export const FLAGS: {
     name: "config",
     placeholder: "FILE",
     group: LOGGING,
-    summary: 'a JSON object with any of these flags: {"port": 32000, "log-format": "json"}',
+    summary: "any of these flags in a file, as JSON or TOML: port = 32000",
     parse: text,
     completes: "file",
   }),
@@ -188,8 +189,17 @@ export const FLAGS: {
     name: "peers",
     placeholder: "HOST:PORT,…",
     group: REPLICATION,
-    summary: "all replicas, this one included, which is known by its --host and --port; the same list on every one",
+    summary: "all replicas, this one included; the same list on every one. Names are looked up at every call",
     parse: parsePeers,
+    isList: true,
+  }),
+  advertise: valueFlag({
+    name: "advertise",
+    placeholder: "HOST:PORT",
+    group: REPLICATION,
+    summary: "which of --peers this replica is",
+    parse: parsePeer,
+    shownDefault: "--host and --port",
   }),
   replication: valueFlag({
     name: "replication",
@@ -223,6 +233,8 @@ export const FLAGS: {
     group: REPLICATION,
     summary: "a drill: let these roles of a Paxos replica crash at random times: acceptor,proposer,learner",
     parse: someOf(ROLES),
+    choices: ROLES,
+    isList: true,
     shownDefault: "nothing crashes",
   }),
   failEvery: valueFlag({
@@ -299,6 +311,11 @@ export const KVSERVER: Program = {
           "kvserver --data-dir /var/lib/new --restore backup.kvsnap",
           "begin with a saved state; refused when there is data in the directory",
         ],
+        [
+          "kvserver --host 0.0.0.0 --peers kv-0:32000,kv-1:32000,kv-2:32000 --advertise kv-1:32000",
+          "by name, whatever address the name has at the time",
+        ],
+        ["kvserver --config kv.toml", "every flag can stand in a file"],
         ["kvserver --memory --http-port 0", "for tests: nothing on disk, no HTTP"],
         ["redis-cli -p 32000 SET greeting hello", "any Redis client works"],
       ],
@@ -316,7 +333,7 @@ export const KVSERVER: Program = {
         "that dies is started again. SIGTERM or Ctrl-C stops them all; exit code 1 when one of them did not stop in " +
         "good order, or could not start.",
       ],
-      flags: [REPLICAS, ...Object.values(FLAGS).filter((flag) => flag !== FLAGS.peers)],
+      flags: [REPLICAS, ...Object.values(FLAGS).filter((flag) => flag !== FLAGS.peers && flag !== FLAGS.advertise)],
       examples: [
         ["kvserver cluster", "five replicas on the ports 32000 to 32004, HTTP on 33000 to 33004"],
         ["kvserver cluster --replicas 3 --port 32100 --data-dir data", "data in data/kvserver-32100 and so on"],
@@ -327,6 +344,7 @@ export const KVSERVER: Program = {
       notYet: null,
     },
     COMPLETIONS,
+    MANUAL,
     HELP_COMMAND,
   ],
   commonFlags: [HELP, SHOW_VERSION],

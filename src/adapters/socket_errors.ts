@@ -23,6 +23,18 @@ export function socketError(address: ServerAddress, cause: unknown): KvError {
   return new KvError("UNAVAILABLE", `${addressText(address)}: ${text}`, { cause });
 }
 
+/** Why a call of `host` failed, in few words, for whoever knows whom was called. */
+export function callFailure(host: string, { code, message }: Error & { readonly code?: string }): string {
+  switch (code) {
+    case "ENOTFOUND":
+      return `the name ${host} is not known (ENOTFOUND)`;
+    case "EAI_AGAIN":
+      return `the name ${host} cannot be looked up at the moment (EAI_AGAIN)`;
+    default:
+      return code ?? message;
+  }
+}
+
 /** `host:port`, as people write it. */
 export function addressText({ host, port }: ServerAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

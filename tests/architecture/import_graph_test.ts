@@ -40,7 +40,7 @@ const MAY_DEPEND_ON: Readonly<Record<string, readonly string[]>> = {
   "src/core/kv/ordered_index.ts": ["sorted-btree"],
   "src/adapters": ["node:", "hono", "@hono/node-server"],
   "src/server": ["node:", "hono", "hono-openapi", "valibot", "@valibot/to-json-schema", "@logtape/logtape"],
-  "cli": ["node:", "@std/cli", "@logtape/logtape"],
+  "cli": ["node:", "@std/cli", "@logtape/logtape", "@humanwhocodes/momoa", "smol-toml"],
 };
 
 interface Import {

@@ -1,10 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { renderCompletions, SHELLS } from "../../cli/completions.ts";
-import { environmentName, flagsOf } from "../../cli/flags.ts";
+import { flagsOf } from "../../cli/flags.ts";
 import { renderHelp } from "../../cli/help.ts";
 import { KVCLIENT } from "../../cli/kvclient/table.ts";
 import { KVSERVER } from "../../cli/kvserver/table.ts";
@@ -72,52 +67,5 @@ Every flag can also be set in the environment, --output as KVCLIENT_OUTPUT. Argu
     expect((await kvclient(["--prot"])).error).toBe(
       "kvclient: unknown flag --prot; did you mean --port?\nTry 'kvclient --help'.\n",
     );
-  });
-});
-
-function hasShell(shell: string): boolean {
-  return spawnSync(shell, ["-c", "true"]).status === 0;
-}
-
-describe("completions", () => {
-  const directory = mkdtempSync(join(tmpdir(), "kvpaxos-completions-"));
-  const scripts = Object.fromEntries(SHELLS.map((shell) => [shell, renderCompletions(KVCLIENT, shell)]));
-
-  it("name every command and flag that is there, in each shell", () => {
-    for (const shell of SHELLS) {
-      const server = renderCompletions(KVSERVER, shell);
-      for (const flag of flagsOf(KVSERVER, KVSERVER.commands[0]!)) {
-        expect(server.includes(flag.name) || flag.notYet !== null, `${shell} ${flag.name}`).toBe(true);
-        if (environmentName(KVSERVER, flag) === "KVSERVER_THREADS") expect(server).not.toContain("--threads");
-      }
-      for (const command of KVCLIENT.commands) {
-        if (command.notYet === null) expect(scripts[shell]).toContain(command.name);
-      }
-    }
-  });
-
-  for (const shell of SHELLS) {
-    it.skipIf(!hasShell(shell))(`are a valid script where ${shell} is installed`, () => {
-      const file = join(directory, `kvclient.${shell}`);
-      writeFileSync(file, scripts[shell]!);
-      execFileSync(shell, ["-n", file]);
-    });
-  }
-
-  it.skipIf(!hasShell("bash"))("complete commands, flags and values where bash is installed", () => {
-    const complete = (...words: string[]): string[] => {
-      const script = `${scripts["bash"]}
-COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}
-_kvclient; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8" }).split("\n").filter((line) =>
-        line !== ""
-      );
-    };
-    expect(complete("kvclient", "de")).toEqual(["delete", "demo"]);
-    expect(complete("kvclient", "put", "k", "--if")).toEqual(["--if-absent", "--if-revision"]);
-    expect(complete("kvclient", "--output", "j")).toEqual(["json"]);
-    expect(complete("kvclient", "get", "--ttl")).toEqual([]);
-    expect(complete("kvclient", "completions", "z")).toEqual(["zsh"]);
-    rmSync(directory, { recursive: true, force: true });
   });
 });

@@ -127,6 +127,27 @@ describe("the settings of a replica", () => {
     expect(await settingsOf([...peers, "--replication", "paxos"])).toMatchObject({ cluster: { id: 0 } });
   });
 
+  it("say which of the peers it is by the name it is advertised as, whatever it listens on", async () => {
+    const named = ["--peers", "kv-0.kv:32000,kv-1.kv:32000,kv-2.kv:32000", "--host", "0.0.0.0"];
+    expect(await settingsOf([...named, "--advertise", "KV-1.kv:32000"])).toMatchObject({
+      host: "0.0.0.0",
+      cluster: { id: 1, peers: [{ host: "kv-0.kv", port: 32_000 }, {}, {}] },
+    });
+    const env = { KVSERVER_ADVERTISE: "kv-2.kv:32000" };
+    expect(await settingsOf(named, { env })).toMatchObject({ cluster: { id: 2 } });
+    // Behind a port that is mapped.
+    expect(await settingsOf([...named, "--port", "5000", "--advertise", "kv-0.kv:32000"])).toMatchObject({
+      port: 5000,
+      cluster: { id: 0 },
+    });
+    expect(await settingsOf(named)).toContain("say which of these it is with --advertise HOST:PORT");
+    expect(await settingsOf([...named, "--advertise", "kv-3.kv:32000"])).toContain(
+      "this server is kv-3.kv:32000 (--advertise), and --peers has only kv-0.kv:32000, kv-1.kv:32000",
+    );
+    expect(await settingsOf([...named, "--advertise", "kv-1.kv"])).toContain('"kv-1.kv" is not HOST:PORT');
+    expect(await settingsOf(["--advertise", "kv-1.kv:32000"])).toContain("--advertise is about replicas");
+  });
+
   it("have the protocol that was asked for, and Multi-Paxos otherwise", async () => {
     expect(await settingsOf(peers)).toMatchObject({ cluster: { protocol: "paxos" } });
     const second = await settingsOf([...peers, "--port", "32001", "--replication", "2pc", "--transport", "http"]);

@@ -10,6 +10,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from "node:h
 import { bytesToText, concatBytes } from "../../codec/bytes.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { callFailure } from "../socket_errors.ts";
 import type { Batch } from "./frame_queue.ts";
 import { shownRefusal } from "./hello.ts";
 import { headersOf, isRefusalCode, PEER_PATH } from "./http_hello.ts";
@@ -84,6 +85,7 @@ export class HttpPeerLink implements PeerLink {
 
   #send(batch: Batch): void {
     const { peers, clock, connectTimeout_ms, silence_ms } = this.#registry.settings;
+    // A name is looked up anew for every new connection: a replica may come back with another address.
     const { host, port } = peers[this.state.to]!;
     this.#timer?.cancel();
     const body = batch.chunks.length === 1 ? batch.chunks[0]! : concatBytes(batch.chunks);
@@ -106,7 +108,7 @@ export class HttpPeerLink implements PeerLink {
       if (this.#request === sent) this.#onEnd({ why, isRefusal });
     };
     sent.on("response", (answer) => readAnswer(answer, (outcome) => end(outcome.why, outcome.isRefusal)));
-    sent.on("error", (error: Error & { readonly code?: string }) => end(error.code ?? error.message));
+    sent.on("error", (error: Error & { readonly code?: string }) => end(callFailure(host, error)));
     sent.on("close", () => end("the connection broke"));
     const patience_ms = (this.state.isConnected ? silence_ms : connectTimeout_ms) + body.length / LEAST_BYTES_PER_MS;
     this.#timer = clock.after(patience_ms, () => end(`no answer within ${Math.round(patience_ms)} ms`));

@@ -12,6 +12,7 @@ import { concatBytes } from "../../codec/bytes.ts";
 import { CodecError } from "../../codec/byte_reader.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
+import { callFailure } from "../socket_errors.ts";
 import {
   encodeFrame,
   FrameReader,
@@ -88,6 +89,7 @@ export class TcpPeerLink implements PeerLink {
 
   #call(): void {
     const { peers, connectTimeout_ms, clock } = this.#registry.settings;
+    // A name is looked up anew at every call: a replica may come back with another address.
     const { host, port } = peers[this.state.to]!;
     const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     this.#socket = socket;
@@ -103,7 +105,7 @@ export class TcpPeerLink implements PeerLink {
     });
     socket.on("drain", present(() => this.#onDrain()));
     socket.on("error", (error: Error & { readonly code?: string }) => {
-      if (this.#socket === socket) this.#fail(error.code ?? error.message, false);
+      if (this.#socket === socket) this.#fail(callFailure(host, error), false);
     });
     socket.on("end", present(() => this.#fail(this.#closedEarly(), false)));
     socket.on("close", present(() => this.#fail(this.#closedEarly(), false)));
