@@ -10,9 +10,10 @@ import type { WatchRequest } from "../../src/client/connection.ts";
 import type { Operation } from "../../src/core/kv/command.ts";
 import type { Consistency } from "../../src/core/kv/stale_read.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
+import { askHealth } from "./server_health.ts";
 import { askAll } from "./server_reports.ts";
 import { askStatus } from "./server_status.ts";
-import type { ServerReport, ServerStatus, Store, Target } from "./store.ts";
+import type { ServerHealth, ServerReport, ServerStatus, Store, Target } from "./store.ts";
 
 /** The server decides what is too large; a client that asked less of it could not be told so. */
 const UNLIMITED = {
@@ -59,6 +60,10 @@ class LibraryStore implements Store {
 
   reports(signal?: AbortSignal): Promise<readonly ServerReport[]> {
     return askAll(this.#target, signal);
+  }
+
+  health(signal?: AbortSignal): Promise<readonly ServerHealth[]> {
+    return askHealth(this.#target, signal);
   }
 
   async close(): Promise<void> {

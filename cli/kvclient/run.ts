@@ -15,6 +15,7 @@ import { type Context, describeError, errorToJson, exitCodeOf, type RunCommand }
 import { demo } from "./demo.ts";
 import { exportEntries } from "./export_command.ts";
 import { importEntries } from "./import_command.ts";
+import { health } from "./health_command.ts";
 import { range, watch } from "./range_commands.ts";
 import { shell } from "./shell.ts";
 import { snapshot } from "./snapshot_command.ts";
@@ -37,6 +38,7 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   txn,
   watch,
   status,
+  health,
   demo,
   bench,
   check,

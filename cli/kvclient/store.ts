@@ -30,6 +30,14 @@ export interface ServerReport {
   readonly error: KvError | null;
 }
 
+/** Whether one server takes requests. */
+export interface ServerHealth {
+  /** Where it was asked: `127.0.0.1:32000`. */
+  readonly server: string;
+  /** Why it does not, or null when it does. */
+  readonly unready: string | null;
+}
+
 /** What to connect to, and how. */
 export interface Target {
   readonly servers: readonly ServerAddress[];
@@ -49,6 +57,8 @@ export interface Store {
   status(signal?: AbortSignal): Promise<ServerStatus>;
   /** What each server says of itself: those named, and the other replicas of their cluster. Rejects when aborted. */
   reports(signal?: AbortSignal): Promise<readonly ServerReport[]>;
+  /** Whether each of the servers that were named takes requests. Rejects when aborted. */
+  health(signal?: AbortSignal): Promise<readonly ServerHealth[]>;
   close(): Promise<void>;
 }
 

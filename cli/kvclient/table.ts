@@ -146,6 +146,19 @@ export const KVCLIENT: Program = {
         ["kvclient status -o json", "everything"],
       ],
     }),
+    command("health", {
+      summary: "tell whether the server takes requests",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "Exit code 0 when every server that was named is ready, otherwise 5. The other replicas are not asked. Over HTTP no " +
+        "password is needed.",
+      ],
+      examples: [
+        ["kvclient health --protocol HTTP", "as the health check of a container"],
+        ["until kvclient health; do sleep 1; done", "wait for a server"],
+      ],
+    }),
     command("demo", {
       summary: "show 5 PUTs, 5 GETs and 5 DELETEs, and check every reply",
       operands: "",

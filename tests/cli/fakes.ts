@@ -10,7 +10,7 @@ import type { Operation } from "../../src/core/kv/command.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
 import { runClient } from "../../cli/kvclient/run.ts";
-import type { Connect, ServerReport, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
+import type { Connect, ServerHealth, ServerReport, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
 import type { Prompt, PromptOptions, Signal, Terminal } from "../../cli/terminal.ts";
 
 /** What a fake terminal is given. */
@@ -138,6 +138,7 @@ export class FakeStore implements Store {
   closed = 0;
   /** What is said of the servers, when it is not this store's own status. */
   answers: readonly ServerReport[] | null = null;
+  healths: readonly ServerHealth[] = [{ server: "127.0.0.1:32000", unready: null }];
   /** Changes what is answered, so that a test can have a server that is wrong. */
   distort: (result: Result, operation: Operation) => Result = (result) => result;
 
@@ -182,6 +183,10 @@ export class FakeStore implements Store {
 
   async reports(): Promise<readonly ServerReport[]> {
     return this.answers ?? [{ server: "127.0.0.1:32000", status: await this.status(), error: null }];
+  }
+
+  health(): Promise<readonly ServerHealth[]> {
+    return Promise.resolve(this.healths);
   }
 
   close(): Promise<void> {
