@@ -1,5 +1,8 @@
 // Builds dist/: the library and both command lines for Node (tsup), the two executables (bun), their manual pages and
 // completions.
+// usage: node .ci/build.mjs             everything
+//        node .ci/build.mjs kvclient    that executable alone: dist/kvclient
+//        node .ci/build.mjs both        both in one executable, for images: dist/both
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -20,6 +23,20 @@ function run(command, args) {
   return `${((performance.now() - started) / 1000).toFixed(1)} s`;
 }
 
+function compile(entry, outfile) {
+  return run("bun", compileArguments(entry, outfile));
+}
+
+const only = process.argv[2];
+if (only !== undefined) {
+  if (!["kvserver", "kvclient", "both"].includes(only)) {
+    console.error(`build.mjs: "${only}" is none of kvserver, kvclient, both`);
+    process.exit(2);
+  }
+  console.log(`executable   dist/${only}   ${compile(`cli/${only}/main.ts`, join("dist", only))}`);
+  process.exit(0);
+}
+
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const common = ["--format", "esm", "--platform", "node", "--target", "node20", "--no-config", "--silent"];
 // The entry points of the package at once, so that they share their common code: a KvError of one is a KvError of the others.
@@ -38,7 +55,7 @@ const programs = [
 for (const { name, entry, script, executable } of programs) {
   const node = run("tsup", ["--entry." + name, entry, ...common, "--out-dir", `dist/${script}`, "--no-splitting"]);
   console.log(`for Node     dist/${script}/${name}.js`.padEnd(40) + node);
-  const compiled = run("bun", compileArguments(entry, join("dist", executable, name)));
+  const compiled = compile(entry, join("dist", executable, name));
   console.log(`executable   ${join("dist", executable, name)}`.padEnd(40) + compiled);
 }
 
