@@ -24,6 +24,8 @@ export type { KeyRange } from "../client/key_range.ts";
 export { type RangeOptions, RangeQuery } from "../client/range_query.ts";
 export { type WatchOptions, WatchStream } from "../client/watch_stream.ts";
 export * from "../client/txn_builder.ts";
+export { Lock, type LockOptions, type TryLockOptions } from "../client/locks/lock.ts";
+export { type ElectOptions, type Leader, Leadership } from "../client/locks/election.ts";
 
 export * from "../core/errors.ts";
 export * from "../core/kv/command.ts";

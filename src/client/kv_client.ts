@@ -14,6 +14,9 @@ import { Dispatcher } from "./dispatcher.ts";
 import type { ClientStatus } from "./status.ts";
 import { type EntryView, type KeyedEntryView, type KeyView, viewOptional } from "./entries.ts";
 import { boundsOf, type KeyRange } from "./key_range.ts";
+import type { ClaimHost } from "./locks/claim.ts";
+import { elect, type ElectOptions, type Leader, type Leadership, observe } from "./locks/election.ts";
+import { type Lock, lock, type LockOptions, tryLock, type TryLockOptions } from "./locks/lock.ts";
 import type {
   ClientOptions,
   DeleteOptions,
@@ -230,6 +233,33 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
     return WatchStream.open(this.#dispatcher.watches, options, this.#codec);
   }
 
+  /**
+   * Waits for a lock, after those who have asked for it before, and holds it until it is released or lost. It is not
+   * reentrant: who asks for a lock that it holds waits for itself. What the lock guards must be fenced by its token
+   * (docs/locks.md). Rejects with `LOCK_HELD` when `wait_ms` has passed.
+   */
+  lock(name: string, options: LockOptions = {}): Promise<Lock> {
+    return lock(this.#claimHost(), name, options);
+  }
+
+  /** Takes a lock if nobody holds it or waits for it; null when somebody does. */
+  tryLock(name: string, options: TryLockOptions = {}): Promise<Lock | null> {
+    return tryLock(this.#claimHost(), name, options);
+  }
+
+  /** Waits to lead, after those who have asked for it before, and tells the others a value. Otherwise as {@link lock}. */
+  elect(name: string, options: ElectOptions<Value>): Promise<Leadership<Value>> {
+    return elect(this.#claimHost(), name, this.#codec, options);
+  }
+
+  /** The leader of now and each one after it; null while there is none. Ends quietly when the signal aborts. */
+  observe(
+    name: string,
+    options: Pick<OperationOptions, "signal"> = {},
+  ): AsyncGenerator<Leader<Value> | null, void, undefined> {
+    return observe(this.#claimHost(), name, this.#codec, options.signal);
+  }
+
   /** Reads from a server; returns how long that took, in milliseconds, and the store's revision. */
   async ping(options: OperationOptions = {}): Promise<{ readonly latency_ms: number; readonly revision: number }> {
     const { clock } = this.#dispatcher;
@@ -264,6 +294,10 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#dispatcher.idle();
     this.#dispatcher.close();
+  }
+
+  #claimHost(): ClaimHost {
+    return { client: this.as(bytesCodec), clock: this.#dispatcher.clock, random: this.#options.random };
   }
 
   /** Does an operation whose result is of a known type. */

@@ -39,6 +39,10 @@ export type KvErrorCode =
   | "DEADLINE_EXCEEDED"
   /** The caller's signal aborted the operation before it was sent; nothing was changed. */
   | "ABORTED"
+  /** Others held the lock for as long as the caller was ready to wait. */
+  | "LOCK_HELD"
+  /** The lock or leadership is not held any more: another may hold it. */
+  | "LOCK_LOST"
   /** The request or reply does not fit the protocol's largest message. */
   | "MESSAGE_TOO_LARGE"
   /** The server asks for a password, or refused the one given. */
@@ -54,6 +58,7 @@ const RETRYABLE: ReadonlySet<KvErrorCode> = new Set<KvErrorCode>([
   "STORAGE_FAILED",
   "DEADLINE_EXCEEDED",
   "WATCH_OVERFLOW",
+  "LOCK_HELD",
 ]);
 
 /**

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -55,6 +56,24 @@ describe("the portable rooms", () => {
     "src/sim/sim.ts",
   ])("%s bundles for a browser", async (entry) => {
     expect(await bundle(join(root, entry), "browser")).not.toMatch(FOR_NODE);
+  });
+});
+
+describe("a client for browsers", () => {
+  test("is at most 25 KB, gzipped", async () => {
+    const contents = `export { KVClient } from "./src/client/kv_client.ts";
+      export { httpConnector } from "./src/adapters/http_connection.ts";
+      export { stringCodec } from "./src/client/codecs.ts";`;
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: root, loader: "ts" },
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      minify: true,
+      write: false,
+      logLevel: "silent",
+    });
+    expect(gzipSync(outputFiles[0]!.contents, { level: 9 }).length).toBeLessThan(25_000);
   });
 });
 

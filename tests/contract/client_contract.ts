@@ -201,6 +201,25 @@ export function clientContract(protocol: Protocol): void {
       expect((await client.get("sum"))?.value).toBe("500");
     });
 
+    test("locks, in the order in which it was asked, and tells who leads", async () => {
+      const [first, second] = [open(), open()];
+      const held = await first.lock("locked", { ttl_ms: 5000 });
+      const next = second.lock("locked", { ttl_ms: 5000 });
+      expect(await client.tryLock("locked")).toBeNull();
+      const guarded = { compare: [held.fence], then: [op.put("guarded", "1")] };
+      expect((await client.txn(guarded)).succeeded).toBe(true);
+      expect(await held.release()).toBe(true);
+      const after = await next;
+      expect(after.token).toBeGreaterThan(held.token);
+      expect((await client.txn(guarded)).succeeded).toBe(false);
+      await after.release();
+      const leaders = client.observe("led");
+      expect((await leaders.next()).value).toBeNull();
+      await using leadership = await first.elect("led", { value: "me" });
+      expect((await leaders.next()).value).toMatchObject({ value: "me", token: leadership.token });
+      await leaders.return(undefined);
+    });
+
     test("pings, tells its state and closes", async () => {
       const own = open();
       expect((await own.ping()).latency_ms).toBeGreaterThan(0);

@@ -45,6 +45,8 @@ const KINDS: Readonly<Record<ProblemCode, readonly [ProblemStatus, string]>> = {
   UNAUTHENTICATED: [401, "A password is needed"],
   NOT_FOUND: [404, "Not found"],
   METHOD_NOT_ALLOWED: [405, "The method is not allowed here"],
+  LOCK_HELD: [409, "The lock is held by others"],
+  LOCK_LOST: [409, "The lock was lost"],
   NOT_AN_INTEGER: [409, "The value is not an integer"],
   NOT_A_FLOAT: [409, "The value is not a number"],
   OUT_OF_RANGE: [409, "The result is out of range"],
