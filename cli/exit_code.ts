@@ -26,7 +26,7 @@ export const CLIENT_EXIT_CODES: readonly (readonly [code: number, meaning: strin
   ...COMMON_EXIT_CODES,
   [EXIT.absent, "the key is absent"],
   [EXIT.unavailable, "no server could take the request in time"],
-  [EXIT.compareFailed, "the comparison failed, nothing was written"],
+  [EXIT.compareFailed, "the comparison failed, nothing was written; or others hold the lock"],
 ];
 
 /** A command line that cannot be understood. The message says what is wrong and how to mend it. Ends with code 2. */

@@ -213,6 +213,11 @@ export function duration(value: string): number {
   return milliseconds;
 }
 
+/** A duration, or none at all: `0s`. */
+export function durationOrNone(value: string): number {
+  return /^0(?:ms|s|m|h|d)?$/.test(value) ? 0 : duration(value);
+}
+
 /** Durations from a shorter to a longer one, in milliseconds: `1s..4s`; one alone is both. */
 export function durationRange(value: string): { readonly least_ms: number; readonly most_ms: number } {
   const parts = value.split("..");

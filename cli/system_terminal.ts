@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
@@ -16,10 +17,11 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import type { Prompt, PromptOptions, Signal, Terminal } from "./terminal.ts";
+import type { Prompt, PromptOptions, RunningCommand, Signal, Terminal } from "./terminal.ts";
 
 /** Runs a program in this process and ends the process with the code it returns, once its output is out. */
 export async function runInProcess(program: (terminal: Terminal) => Promise<number>): Promise<void> {
@@ -128,6 +130,15 @@ class SystemTerminal implements Terminal {
 
   appendFile(path: string, text: string): void {
     appendFileSync(path, text);
+  }
+
+  run([program = "", ...args]: readonly string[], env: Readonly<Record<string, string>>): RunningCommand {
+    const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, ...env } });
+    const ended = new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+    });
+    return { ended, signal: (signal) => void child.kill(signal) };
   }
 
   onSignal(signal: Signal, handler: () => void): () => void {

@@ -26,6 +26,14 @@ export interface PromptOptions {
   readonly onInterrupt: () => void;
 }
 
+/** A command that this program has started. */
+export interface RunningCommand {
+  /** Its exit code, or 128 and the number of the signal that ended it. Rejects when it cannot be started. */
+  readonly ended: Promise<number>;
+  /** Sends it a signal. Does nothing when it has ended. */
+  signal(signal: Signal): void;
+}
+
 /** The process, as a program sees it. */
 export interface Terminal {
   /** The arguments, without the runtime and the program. */
@@ -57,6 +65,8 @@ export interface Terminal {
   replaceFile(path: string, text: string): void;
   /** Adds to the end of a file that is there. */
   appendFile(path: string, text: string): void;
+  /** Starts a command, on this program's standard streams and with some more environment. */
+  run(command: readonly string[], env: Readonly<Record<string, string>>): RunningCommand;
   /** Calls `handler` at each such signal instead of ending the process; the result undoes that. */
   onSignal(signal: Signal, handler: () => void): () => void;
   /** Ends the process at once. */

@@ -51,6 +51,8 @@ export function exitCodeOf(error: KvError): number {
     case "STORAGE_FAILED":
     case "CLOSED":
       return EXIT.unavailable;
+    case "LOCK_HELD":
+      return EXIT.compareFailed;
     default:
       return EXIT.failed;
   }

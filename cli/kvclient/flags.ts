@@ -7,6 +7,7 @@ import {
   decimal,
   defaultedFlag,
   duration,
+  durationOrNone,
   type Flag,
   integer,
   oneOf,
@@ -128,6 +129,8 @@ export const PRINTING: { readonly output: Flag<"text" | "json">; readonly color:
 export const FLAGS: {
   readonly file: Flag<string | undefined>;
   readonly ttl: Flag<number | undefined>;
+  readonly wait: Flag<number | undefined>;
+  readonly value: Flag<string | undefined>;
   readonly ifAbsent: Flag<boolean>;
   readonly ifRevision: Flag<number | undefined>;
   readonly revision: Flag<boolean>;
@@ -162,9 +165,25 @@ export const FLAGS: {
     name: "ttl",
     placeholder: "DURATION",
     group: OPTIONS,
-    summary: "how long the key is to live: 500ms, 10s, 5m, 2h, 1d",
+    summary:
+      "how long the key is to live: 500ms, 10s, 5m, 2h, 1d; for lock and elect how long others wait when this program is gone (10s)",
     parse: duration,
     shownDefault: "for ever",
+  }),
+  wait: valueFlag({
+    name: "wait",
+    placeholder: "DURATION",
+    group: OPTIONS,
+    summary: "how long to wait while others hold it; 0s takes it at once or not at all",
+    parse: durationOrNone,
+    shownDefault: "for ever",
+  }),
+  value: valueFlag({
+    name: "value",
+    placeholder: "TEXT",
+    group: OPTIONS,
+    summary: "what the leader tells the others, such as its address",
+    parse: text,
   }),
   ifAbsent: switchFlag({ name: "if-absent", group: OPTIONS, summary: "write only when the key is absent" }),
   ifRevision: valueFlag({

@@ -4,6 +4,7 @@
  * @module
  */
 import { connect } from "../../src/adapters/connect.ts";
+import { stringCodec } from "../../src/client/codecs.ts";
 import type { KVClient } from "../../src/client/kv_client.ts";
 import { keyFromBytes, keyToBytes } from "../../src/codec/bytes.ts";
 import type { WatchRequest } from "../../src/client/connection.ts";
@@ -13,7 +14,7 @@ import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
 import { askHealth } from "./server_health.ts";
 import { askAll } from "./server_reports.ts";
 import { askStatus } from "./server_status.ts";
-import type { ServerHealth, ServerReport, ServerStatus, Store, Target } from "./store.ts";
+import type { HeldLock, LockRequest, ServerHealth, ServerReport, ServerStatus, Store, Target } from "./store.ts";
 
 /** The server decides what is too large; a client that asked less of it could not be told so. */
 const UNLIMITED = {
@@ -64,6 +65,14 @@ class LibraryStore implements Store {
 
   health(signal?: AbortSignal): Promise<readonly ServerHealth[]> {
     return askHealth(this.#target, signal);
+  }
+
+  lock(name: string, request: LockRequest): Promise<HeldLock> {
+    return this.#client.lock(name, request);
+  }
+
+  elect(name: string, value: string, request: LockRequest): Promise<HeldLock> {
+    return this.#client.as(stringCodec).elect(name, { ...request, value });
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import { demo } from "./demo.ts";
 import { exportEntries } from "./export_command.ts";
 import { importEntries } from "./import_command.ts";
 import { health } from "./health_command.ts";
+import { elect, lock } from "./lock_commands.ts";
 import { range, watch } from "./range_commands.ts";
 import { shell } from "./shell.ts";
 import { snapshot } from "./snapshot_command.ts";
@@ -45,7 +46,12 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   snapshot,
   export: exportEntries,
   import: importEntries,
+  lock,
+  elect,
 };
+
+/** Commands that end when the command that they run does, with its exit code, whatever signals came. */
+const ENDS_WITH_ANOTHER: readonly RunCommand[] = [lock, elect];
 
 /** Commands that talk to no server. */
 const OFFLINE: Readonly<Record<string, RunOffline>> = {
@@ -93,6 +99,7 @@ async function runCommand(line: CommandLine, terminal: Terminal, connect: Connec
   const context: Context = { terminal, line, resolved, connect, json, style, signal: interrupt.signal };
   const store = connect(resolved.target);
   try {
+    if (ENDS_WITH_ANOTHER.includes(command)) return await command(context, store);
     const code = await Promise.race([command(context, store), interrupt.overdue]);
     // A watch that is interrupted has done what it was asked to.
     return interrupt.code !== null && command !== watch ? interrupt.code : code;

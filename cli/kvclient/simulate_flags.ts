@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  EXTRA_WORKLOADS,
   type FaultProfile,
   parseFaultProfile,
   parseShrunk,
@@ -90,7 +91,9 @@ export const SIMULATE_FLAGS: {
     name: "workload",
     placeholder: "LIST",
     group: WORLD,
-    summary: `what clients do: all, or a list of ${WORKLOADS.join(", ")}; for check one of them`,
+    summary: `what clients do: all, or a list of ${WORKLOADS.join(", ")} and, not among all, ${
+      EXTRA_WORKLOADS.join(", ")
+    }; for check one of them`,
     parse: usage(parseWorkloads),
     fallback: WORKLOADS,
     shownDefault: "all",

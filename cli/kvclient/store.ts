@@ -5,6 +5,7 @@
  * @module
  */
 import type { ServerAddress, WatchRequest } from "../../src/client/connection.ts";
+import type { Lock } from "../../src/client/locks/lock.ts";
 import type { KvError } from "../../src/core/errors.ts";
 import type { Operation } from "../../src/core/kv/command.ts";
 import type { Consistency } from "../../src/core/kv/stale_read.ts";
@@ -47,6 +48,18 @@ export interface Target {
   readonly deadline_ms: number;
 }
 
+/** How a lock is asked for. */
+export interface LockRequest {
+  readonly ttl_ms: number;
+  /** 0 takes it at once or not at all. @default for ever */
+  readonly wait_ms?: number;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
+/** A lock that is held. */
+export type HeldLock = Pick<Lock, "key" | "token" | "signal" | "release">;
+
 /** A client of one or more servers. */
 export interface Store {
   /** Does an operation, writes exactly once. Rejects with a `KvError`, also for what the store itself refused. */
@@ -59,6 +72,10 @@ export interface Store {
   reports(signal?: AbortSignal): Promise<readonly ServerReport[]>;
   /** Whether each of the servers that were named takes requests. Rejects when aborted. */
   health(signal?: AbortSignal): Promise<readonly ServerHealth[]>;
+  /** Waits for a lock. */
+  lock(name: string, request: LockRequest): Promise<HeldLock>;
+  /** Waits to lead. */
+  elect(name: string, value: string, request: LockRequest): Promise<HeldLock>;
   close(): Promise<void>;
 }
 

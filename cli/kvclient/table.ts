@@ -127,6 +127,34 @@ export const KVCLIENT: Program = {
         ["kvclient watch job --count 1", "wait for the next change"],
       ],
     }),
+    command("lock", {
+      summary: "run a command while holding a lock",
+      operands: "NAME -- COMMAND…",
+      operandCount: [2, Infinity],
+      description: [
+        "Waits for the lock, after those who have asked for it before, and runs the command. Its exit code is the " +
+        "command's, with 128 added to the number of a signal that ended it; 6 when others held the lock for all of --wait.",
+        "The command has the fencing token in KVPAXOS_LOCK_TOKEN: a whole number that is higher for every later holder. " +
+        "Give it to whatever the lock guards, which has to refuse a lower one than it has seen; or compare the " +
+        "createRevision of the key in KVPAXOS_LOCK_KEY with it in a txn.",
+        "When the lock is lost (no server could be reached for nine tenths of --ttl, or somebody has removed its key), the " +
+        "command is sent SIGTERM, and the exit code is not 0.",
+      ],
+      flags: [FLAGS.ttl, FLAGS.wait],
+      examples: [
+        ["kvclient lock reports/nightly -- ./report.sh", "one at a time, from any machine"],
+        ["kvclient lock reports/nightly --wait 0s -- ./report.sh", "not at all while another runs"],
+        [`kvclient lock deploy -- sh -c './deploy.sh --fencing-token "$KVPAXOS_LOCK_TOKEN"'`, ""],
+      ],
+    }),
+    command("elect", {
+      summary: "run a command while leading",
+      operands: "NAME -- COMMAND…",
+      operandCount: [2, Infinity],
+      description: ["As lock, and those who follow the election see the value."],
+      flags: [FLAGS.value, FLAGS.ttl, FLAGS.wait],
+      examples: [["kvclient elect scheduler --value 10.0.0.7:9000 -- ./scheduler", ""]],
+    }),
     command("status", {
       summary: "show what each replica says of itself",
       operands: "",

@@ -34,6 +34,7 @@
  * @module
  */
 export {
+  EXTRA_WORKLOADS,
   type ProtocolName,
   PROTOCOLS,
   type RunOptions,

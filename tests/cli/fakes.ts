@@ -10,8 +10,17 @@ import type { Operation } from "../../src/core/kv/command.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
 import type { Result, WatchEvent } from "../../src/core/kv/result.ts";
 import { runClient } from "../../cli/kvclient/run.ts";
-import type { Connect, ServerHealth, ServerReport, ServerStatus, Store, Target } from "../../cli/kvclient/store.ts";
-import type { Prompt, PromptOptions, Signal, Terminal } from "../../cli/terminal.ts";
+import type {
+  Connect,
+  HeldLock,
+  LockRequest,
+  ServerHealth,
+  ServerReport,
+  ServerStatus,
+  Store,
+  Target,
+} from "../../cli/kvclient/store.ts";
+import type { Prompt, PromptOptions, RunningCommand, Signal, Terminal } from "../../cli/terminal.ts";
 
 /** What a fake terminal is given. */
 export interface FakeTerminalOptions {
@@ -23,6 +32,31 @@ export interface FakeTerminalOptions {
   /** Lines typed at the prompt. */
   readonly typed?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
+}
+
+/** A command that ends when the test says so. */
+export class FakeCommand implements RunningCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly signals: Signal[] = [];
+  readonly ended: Promise<number>;
+  end!: (code: number) => void;
+  fail!: (error: Error) => void;
+  onSignal: (signal: Signal) => void = () => {};
+
+  constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
+    this.command = command;
+    this.env = env;
+    this.ended = new Promise((resolve, reject) => {
+      this.end = resolve;
+      this.fail = reject;
+    });
+  }
+
+  signal(signal: Signal): void {
+    this.signals.push(signal);
+    this.onSignal(signal);
+  }
 }
 
 /** A terminal in memory. */
@@ -126,6 +160,19 @@ export class FakeTerminal implements Terminal {
     return () => handlers.delete(handler);
   }
 
+  /** The commands that were started, for the test to end. */
+  readonly commands: FakeCommand[] = [];
+
+  run(command: readonly string[], env: Readonly<Record<string, string>>): RunningCommand {
+    const fake = new FakeCommand(command, env);
+    this.commands.push(fake);
+    this.onCommand(fake);
+    return fake;
+  }
+
+  /** What commands do. */
+  onCommand: (command: FakeCommand) => void = (command) => command.end(0);
+
   exit(code: number): void {
     this.exits.push(code);
   }
@@ -177,6 +224,20 @@ export class FakeStore implements Store {
     }
   }
 
+  /** The locks that were asked for: their names, and what for. */
+  readonly locks: { readonly name: string; readonly value: string | null; readonly request: LockRequest }[] = [];
+  /** What is given to those who ask for a lock. */
+  held: HeldLock | KvError = new KvError("LOCK_HELD", "held by others");
+
+  lock(name: string, request: LockRequest, value: string | null = null): Promise<HeldLock> {
+    this.locks.push({ name, value, request });
+    return this.held instanceof KvError ? Promise.reject(this.held) : Promise.resolve(this.held);
+  }
+
+  elect(name: string, value: string, request: LockRequest): Promise<HeldLock> {
+    return this.lock(name, request, value);
+  }
+
   status(): Promise<ServerStatus> {
     return Promise.resolve({ version: "0.1.0", store: { keys: this.kv.size }, log: null });
   }
@@ -198,11 +259,16 @@ export class FakeStore implements Store {
 /** A run of `kvclient`. */
 export async function kvclient(
   args: readonly string[],
-  options: Omit<FakeTerminalOptions, "args"> & { readonly store?: FakeStore } = {},
+  options: Omit<FakeTerminalOptions, "args"> & {
+    readonly store?: FakeStore;
+    /** Called with the terminal before the run. */
+    readonly prepare?: (terminal: FakeTerminal) => void;
+  } = {},
 ): Promise<
   { readonly code: number; readonly terminal: FakeTerminal; readonly output: string; readonly error: string }
 > {
   const terminal = new FakeTerminal({ ...options, args });
+  options.prepare?.(terminal);
   const code = await runClient(terminal, (options.store ?? new FakeStore()).connect);
   return { code, terminal, output: terminal.output, error: terminal.error };
 }

@@ -211,6 +211,15 @@ const shortRevisions: Seams = {
     }),
 };
 
+/** Writes of a lock's holder are done also when the lock is another's by then. */
+const writesWithoutFence: Seams = changeCommands((bytes) => {
+  const command = decodeCommand(bytes);
+  if (command.type !== "once" || command.operation.type !== "txn") return bytes;
+  const [put] = command.operation.then;
+  if (put?.type !== "put" || !put.key.startsWith("number/lock/")) return bytes;
+  return encodeCommand({ ...command, operation: { ...command.operation, compare: [] } });
+});
+
 /** All of them. */
 export const MUTANTS: readonly Mutant[] = [
   { name: "acknowledges before the sync", pitfalls: "5", run: { seams: acknowledgesBeforeSync } },
@@ -244,5 +253,6 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "executes a once of an earlier incarnation", pitfalls: "24", run: { seams: mistakesIncarnations } },
   { name: "does a write again when it is sent again", pitfalls: "24", run: { seams: forgetsSequences } },
   { name: "takes a timeout for a failure", pitfalls: "25", run: { seams: { classify: () => "fail" } } },
+  { name: "trusts a lock without its token", pitfalls: "26", run: { workloads: ["lock"], seams: writesWithoutFence } },
   { name: "cuts revisions to 32 bits", pitfalls: "34", run: { seams: shortRevisions } },
 ];

@@ -10,11 +10,14 @@ import type { ServerSeams } from "./observed_host.ts";
 import type { Classify } from "./outcome.ts";
 import type { Violation } from "./violation.ts";
 
-/** The workloads that there are. */
+/** The workloads that runs have unless told otherwise. */
 export const WORKLOADS = ["register", "counter", "append", "bank", "ttl", "watch", "range"] as const;
 
+/** The workloads that runs have only when asked for them: they wait for most of their time. */
+export const EXTRA_WORKLOADS = ["lock"] as const;
+
 /** The name of a workload. */
-export type WorkloadName = typeof WORKLOADS[number];
+export type WorkloadName = typeof WORKLOADS[number] | typeof EXTRA_WORKLOADS[number];
 
 /** The protocols that can be simulated. */
 export const PROTOCOLS = ["none", "paxos", "2pc"] as const;

@@ -8,6 +8,7 @@ import { stringCodec } from "../../client/codecs.ts";
 import { KVClient } from "../../client/kv_client.ts";
 import { CLOCK_DRIFT } from "../../core/paxos/lease.ts";
 import { ChosenSlots } from "../world/chosen_slots.ts";
+import { intensitiesOf } from "../world/faults.ts";
 import type { Broken } from "../world/minority.ts";
 import { addressOf } from "../world/sim_connector.ts";
 import type { SimNode } from "../world/sim_node.ts";
@@ -146,6 +147,7 @@ class Run {
       violations,
       classify: options.seams?.classify ?? classifyError,
       isCalm: false,
+      hasSteadyClocks: intensitiesOf(options.faults ?? "heavy").clockJump === 0,
       onEvent: ({ process, type, f, key, value }) => {
         trace.append("client", process, type, f, key ?? "", typeof value === "string" ? value : JSON.stringify(value));
       },

@@ -6,7 +6,7 @@
  */
 import { FAULT_KINDS, type FaultIntensities, intensitiesOf, parseFaultProfile } from "../world/faults.ts";
 import { type Protocol, PROTOCOL_TABLE, replicasOf } from "./protocols.ts";
-import { type RunOptions, type RunReport, WORKLOADS } from "./run_options.ts";
+import { EXTRA_WORKLOADS, type RunOptions, type RunReport, WORKLOADS } from "./run_options.ts";
 import { runProtocol } from "./run_seed.ts";
 
 /** The parts of a run that shrinking changes. */
@@ -127,6 +127,8 @@ export function parseShrunk(text: string): Shrunk {
   return shrunk;
 }
 
+const KNOWN = [...WORKLOADS, ...EXTRA_WORKLOADS];
+
 /**
  * Reads a list of workloads: `all`, or names with commas between them.
  *
@@ -135,9 +137,9 @@ export function parseShrunk(text: string): Shrunk {
 export function parseWorkloads(text: string): NonNullable<RunOptions["workloads"]> {
   if (text === "all") return WORKLOADS;
   return text.split(",").map((name) => {
-    const workload = WORKLOADS.find((known) => known === name);
+    const workload = KNOWN.find((known) => known === name);
     if (workload === undefined) {
-      throw new RangeError(`there is no workload "${name}"; there is all, or a list of ${WORKLOADS.join(", ")}`);
+      throw new RangeError(`there is no workload "${name}"; there is all, or a list of ${KNOWN.join(", ")}`);
     }
     return workload;
   });

@@ -27,6 +27,8 @@ export interface Arena {
   readonly classify: Classify;
   /** Whether faults are over and what they left is done: from then on nothing may fail. */
   readonly isCalm: boolean;
+  /** Whether no server's clock jumps. @default false */
+  readonly hasSteadyClocks?: boolean;
   /** Told of every event of every history. */
   readonly onEvent: (event: HistoryEvent) => void;
 }

@@ -8,6 +8,7 @@ import { type Arena, between, type Dice, type Workload } from "../workload.ts";
 import { AppendWorkload } from "./append.ts";
 import { BankWorkload } from "./bank.ts";
 import { CounterWorkload } from "./counter.ts";
+import { LockWorkload } from "./lock.ts";
 import { RangeWorkload } from "./range.ts";
 import { RegisterWorkload } from "./register.ts";
 import { TtlWorkload } from "./ttl.ts";
@@ -30,5 +31,7 @@ export function makeWorkload(name: WorkloadName, arena: Arena, dice: Dice): Work
       return new WatchWorkload(arena);
     case "range":
       return new RangeWorkload(arena, between(dice, 5, 20));
+    case "lock":
+      return new LockWorkload(arena, between(dice, 1, 2));
   }
 }
