@@ -54,6 +54,7 @@ const MAX_DEPTH = 8;
 /** What is returned when the bytes end before the reply does. */
 const INCOMPLETE = Symbol("incomplete");
 
+const SHORT_LENGTH_DIGITS = 9;
 const CR = 13;
 const LF = 10;
 
@@ -125,6 +126,10 @@ export class RespReplyParser {
     if (depth > MAX_DEPTH) throw garbage(`a reply is nested deeper than ${MAX_DEPTH}`);
     if (this.#at >= this.#end) return INCOMPLETE;
     const type = this.#bytes[this.#at]!;
+    if (type === 36) {
+      const length = this.#shortLength();
+      if (length >= 0) return this.#bulk(length);
+    }
     const line = this.#line();
     if (line === null) return INCOMPLETE;
     switch (type) {
@@ -164,6 +169,26 @@ export class RespReplyParser {
       default:
         throw garbage(`a reply begins with byte ${type}`);
     }
+  }
+
+  /**
+   * Takes the line that begins a string if it is a whole number of a few digits, as it nearly always is: then no text is
+   * made of it. -1 when it is anything else, or not all there.
+   */
+  #shortLength(): number {
+    const bytes = this.#bytes;
+    const from = this.#at + 1;
+    let length = 0;
+    let at = from;
+    for (; at < from + SHORT_LENGTH_DIGITS; at++) {
+      const digit = bytes[at]! - 48;
+      if (!(digit >= 0 && digit <= 9)) break;
+      length = length * 10 + digit;
+    }
+    if (at === from || at + 2 > this.#end || bytes[at] !== CR || bytes[at + 1] !== LF) return -1;
+    if (length > this.#maxBulkBytes) return -1;
+    this.#at = at + 2;
+    return length;
   }
 
   /** The rest of the line after its type, or null when its end is not there yet. */

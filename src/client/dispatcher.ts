@@ -95,7 +95,7 @@ export class Dispatcher implements LinkOwner {
   submit(operation: Operation, options: ReadOptions = {}): Promise<Result> {
     return new Promise((resolve, reject) => {
       // What is thrown in here rejects the promise.
-      this.#accept(operation, options, (error, result) => error === null ? resolve(result!) : reject(error));
+      this.accept(operation, options, (error, result) => error === null ? resolve(result!) : reject(error));
     });
   }
 
@@ -121,7 +121,8 @@ export class Dispatcher implements LinkOwner {
     this.#ledger.close();
   }
 
-  #accept(operation: Operation, options: ReadOptions, settle: PendingOperation["settle"]): void {
+  /** As {@link submit}, with a callback, which is called once unless this throws. */
+  accept(operation: Operation, options: ReadOptions, settle: PendingOperation["settle"]): void {
     const { signal, deadline_ms = this.tuning.deadline_ms } = options;
     if (this.#closed) throw new KvError("CLOSED", "the client is closed");
     if (signal?.aborted === true) {

@@ -112,16 +112,23 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   }
 
   /** Stores a value. With a condition that does not hold nothing changes, and `written` is false. */
-  async put(key: KeyInput, value: Value, options: PutOptions = {}): Promise<PutOutcome<Value>> {
-    const operation = putOperation(key, this.#codec.encode(value), options);
-    const { written, revision, previous } = await this.#do("put", operation, options);
-    return { written, revision, previous: viewOptional(previous, this.#codec) };
+  put(key: KeyInput, value: Value, options: PutOptions = {}): Promise<PutOutcome<Value>> {
+    return this.#perform(
+      "put",
+      () => putOperation(key, this.#codec.encode(value), options),
+      options,
+      ({ written, revision, previous }) => ({ written, revision, previous: viewOptional(previous, this.#codec) }),
+    );
   }
 
   /** The entry at a key, or null. */
-  async get(key: KeyInput, options: ReadOptions = {}): Promise<EntryView<Value> | null> {
-    const { entry } = await this.#do("get", { type: "get", key: keyOf(key) }, options);
-    return viewOptional(entry, this.#codec);
+  get(key: KeyInput, options: ReadOptions = {}): Promise<EntryView<Value> | null> {
+    return this.#perform(
+      "get",
+      () => ({ type: "get", key: keyOf(key) }),
+      options,
+      ({ entry }) => viewOptional(entry, this.#codec),
+    );
   }
 
   /** The entries at several keys, in their order and at one revision; null for those that are absent. */
@@ -301,14 +308,35 @@ export class KVClient<Value = Uint8Array> implements AsyncDisposable {
   }
 
   /** Does an operation whose result is of a known type. */
-  async #do<Type extends Result["type"]>(
+  #do<Type extends Result["type"]>(type: Type, operation: Operation, options: ReadOptions): Promise<Of<Type>> {
+    return this.#perform(type, () => operation, options, (result) => result);
+  }
+
+  /**
+   * Does the operation that `make` gives, and shows its result to the caller by `view`. Whoever asks for what is asked for
+   * most waits for this one promise and no other: more of them would be most of what is made per operation.
+   */
+  #perform<Type extends Result["type"], Outcome>(
     type: Type,
-    operation: Operation,
+    make: () => Operation,
     options: ReadOptions,
-  ): Promise<Of<Type>> {
-    const result = await this.#dispatcher.submit(operation, options);
-    if (result.type === type) return result as Of<Type>;
-    throw new KvError("PROTOCOL_ERROR", `a result of type ${result.type} for ${operation.type}`);
+    view: (result: Of<Type>) => Outcome,
+  ): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      // What is thrown in here rejects the promise.
+      const operation = make();
+      this.#dispatcher.accept(operation, options, (error, result) => {
+        if (error !== null || result === null) return reject(error);
+        try {
+          if (result.type !== type) {
+            throw new KvError("PROTOCOL_ERROR", `a result of type ${result.type} for ${operation.type}`);
+          }
+          resolve(view(result as Of<Type>));
+        } catch (reason) {
+          reject(reason);
+        }
+      });
+    });
   }
 }
 
