@@ -33,6 +33,9 @@ import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
 import { commandTable } from "./resp/command_table.ts";
 import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
+import { watchEventLoop } from "./metrics/event_loop_delay.ts";
+import { measuredDisk } from "./metrics/measured_disk.ts";
+import { ServerMetrics } from "./metrics/server_metrics.ts";
 import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
 import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
@@ -156,13 +159,16 @@ async function start(
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
   await restore(options, parts, logger);
-  const base = createBase(options, parts, logger);
+  const metrics = new ServerMetrics(systemClock);
+  const base = createBase(options, parts, metrics, logger);
   const { replication, replica } = base;
   stops.push(() => replica?.close() ?? replication.close());
   await (replica?.start() ?? replication.start());
 
   const stats = new ServerStats();
   const startedAt_ms = systemClock.now();
+  const stopWatching = watchEventLoop(systemClock, metrics.eventLoopDelay);
+  stops.push(() => Promise.resolve(stopWatching()));
   const figures = (): Figures => ({
     info: { name: "kvpaxos", version: VERSION, startedAt_ms },
     now_ms: systemClock.now(),
@@ -176,7 +182,7 @@ async function start(
   const service = new Service(replication, base.store);
   // The port that INFO tells of is known once the socket listens; with port 0 not before.
   const bound = { tcp: options.port };
-  const context = contextOf(options, service, stats, figures, bound, logger);
+  const context = contextOf(options, service, stats, metrics, figures, bound, logger);
 
   const tcp: TcpServer = await startTcpServer({
     context,
@@ -189,7 +195,7 @@ async function start(
   bound.tcp = tcp.port;
   const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
   stops.push(() => udp.close());
-  const http = options.httpPort === 0 ? null : await startHttp(options, service, figures, base, logger);
+  const http = options.httpPort === 0 ? null : await startHttp(options, service, metrics, figures, base, logger);
   if (http !== null) stops.push(() => http.close(deadline_ms));
 
   return {
@@ -222,7 +228,7 @@ async function restore(options: ServerOptions, parts: ServerParts, logger: Logge
   });
 }
 
-function createBase(options: ServerOptions, parts: ServerParts, logger: Logger): Base {
+function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerMetrics, logger: Logger): Base {
   const { cluster, password = null } = options;
   if (cluster?.transport === "http" && options.httpPort === 0) {
     throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
@@ -231,7 +237,7 @@ function createBase(options: ServerOptions, parts: ServerParts, logger: Logger):
     limits: consistentLimits(options.limits ?? {}),
     hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
   });
-  const { log, disk, origin } = openLog(options.dataDir, parts, logger);
+  const { log, disk, origin } = openLog(options.dataDir, parts, metrics, logger);
   try {
     checkDataKind(log, cluster === undefined ? "none" : protocolOf(cluster));
     if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
@@ -246,7 +252,17 @@ function createBase(options: ServerOptions, parts: ServerParts, logger: Logger):
           "that has forgotten what it promised must not vote",
       );
     }
-    const replica = createReplica({ ...options, cluster, origin, log, store, password, logger, parts });
+    const replica = createReplica({
+      ...options,
+      cluster,
+      origin,
+      log,
+      store,
+      password,
+      logger,
+      parts,
+      metrics: metrics.paxos,
+    });
     return { store, log, replication: replica.replication, replica };
   } catch (error) {
     // Nothing was appended: there is nothing to wait for.
@@ -259,6 +275,7 @@ function contextOf(
   options: ServerOptions,
   service: Service,
   stats: ServerStats,
+  metrics: ServerMetrics,
   figures: () => Figures,
   bound: { readonly tcp: number },
   logger: Logger,
@@ -270,6 +287,7 @@ function contextOf(
     clock: systemClock,
     random: systemRandom,
     stats,
+    metrics,
     config: {
       version: VERSION,
       runtime: runtimeName(),
@@ -318,12 +336,13 @@ function consistentLimits(given: Partial<Limits>): Limits {
 function openLog(
   dataDir: string | null,
   { openDisk, clock, aroundLog }: ServerParts,
+  metrics: ServerMetrics,
   logger: Logger,
 ): { readonly log: Log; readonly disk: Disk | null; readonly origin: string | null } {
   if (dataDir === null) {
     return { log: aroundLog(new MemoryLog({ clock, random: systemRandom })), disk: null, origin: null };
   }
-  const disk = openDisk(dataDir);
+  const disk = measuredDisk(openDisk(dataDir), clock, metrics.disk);
   const origin = readOrigin(disk);
   const log = openDurableLog({ disk, clock, random: systemRandom });
   if (log.recovered !== null) {
@@ -340,6 +359,7 @@ function openLog(
 async function startHttp(
   options: ServerOptions,
   service: Service,
+  metrics: ServerMetrics,
   figures: () => Figures,
   { log, replica }: Base,
   logger: Logger,
@@ -349,6 +369,7 @@ async function startHttp(
     service,
     clock: systemClock,
     stats,
+    metrics,
     info,
     password: options.password ?? null,
     log: () => log.status(),

@@ -167,6 +167,11 @@ export function isPlainPutResult(bytes: Uint8Array): boolean {
   return bytes[0] === TAG.put && bytes[length - 2] === 1 && bytes[length - 1] === 0;
 }
 
+/** Whether `bytes` are an error, without decoding them. */
+export function isErrorResult(bytes: Uint8Array): boolean {
+  return bytes[0] === TAG.error;
+}
+
 /** The bytes of `result`, in fresh memory. */
 export function encodeResult(result: Result): Uint8Array {
   const writer = new ByteWriter(64);

@@ -12,6 +12,7 @@ import type { SnapshotOptions } from "../../core/snapshotter.ts";
 import type { TwoPhaseTimes } from "../../core/two_phase_commit/options.ts";
 import type { Log } from "../../ports/log.ts";
 import type { ReplicaId, Transport } from "../../ports/transport.ts";
+import type { PaxosMetrics } from "../metrics/server_metrics.ts";
 import type { ServerParts } from "../parts.ts";
 import type { PeerAddress } from "./links.ts";
 import type { Place } from "./place_file.ts";
@@ -54,6 +55,8 @@ export interface ReplicaOptions extends Partial<SnapshotOptions> {
   readonly password: string | null;
   readonly logger: Logger;
   readonly parts: ServerParts;
+  /** Where what only Multi-Paxos has is counted. */
+  readonly metrics: PaxosMetrics;
 }
 
 /** What a protocol is made of, beside its own options: {@link ReplicaOptions} and the way to the others. */

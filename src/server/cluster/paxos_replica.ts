@@ -18,7 +18,7 @@ import { type RoleFailureOptions, RoleFailures } from "./role_failures.ts";
  * @throws {RangeError} for a place among the others that cannot be meant
  */
 export function replicateByPaxos(options: ProtocolParts): RunningProtocol {
-  const { cluster, logger, parts } = options;
+  const { cluster, logger, parts, metrics } = options;
   const { id } = cluster;
   const replication = new Paxos({
     ...options,
@@ -27,10 +27,20 @@ export function replicateByPaxos(options: ProtocolParts): RunningProtocol {
     clock: parts.clock,
     random: systemRandom,
     stateMachine: parts.aroundMachine(options.store),
+    onChosen: (_slot, value) => {
+      metrics.slotsApplied++;
+      metrics.slotsAppliedBytes += value.length;
+    },
     ...(cluster.leaseReads === undefined ? {} : { leaseReads: cluster.leaseReads }),
     ...(cluster.times === undefined ? {} : { times: cluster.times }),
   });
-  replication.onEvent((event) => tell(logger, event, cluster));
+  replication.onEvent((event) => {
+    if (event.type === "leader") {
+      metrics.leaderChanges++;
+      if (event.leader === id) metrics.electionsWon++;
+    }
+    tell(logger, event, cluster);
+  });
   let failures: RoleFailures | null = null;
   return {
     replication,

@@ -11,6 +11,9 @@ import { textToBytes } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LogStatus } from "../../ports/log.ts";
+import { METRICS_MEDIA_TYPE } from "../metrics/exposition.ts";
+import { metricsText } from "../metrics/metrics_page.ts";
+import { ServerMetrics } from "../metrics/server_metrics.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
 import {
@@ -24,7 +27,7 @@ import {
 import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
-import { metricsText } from "./metrics.ts";
+import { HttpMeters } from "./http_meters.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
 import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
@@ -37,6 +40,8 @@ export interface HttpAppOptions {
   readonly service: Service;
   readonly clock: Clock;
   readonly stats: ServerStats;
+  /** What `/metrics` shows beside the figures. @default only what this door counts */
+  readonly metrics?: ServerMetrics;
   readonly info: ServerInfo;
   /** The bearer token that clients must send, or null for none. The pages for orchestrators are always open. */
   readonly password: string | null;
@@ -77,7 +82,7 @@ const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 /** Builds the front door. */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
-  const { service, stats } = options;
+  const { service, stats, metrics = new ServerMetrics(options.clock) } = options;
   const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
   const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
   const snapshots = new SnapshotRoute({
@@ -98,7 +103,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ["GET", "/v1/watch", watches.handler()],
     ["GET", "/v1/events", listEvents(service)],
     ["GET", "/v1/snapshot", snapshots.handler()],
-    ...operatorRoutes(options),
+    ...operatorRoutes(options, metrics),
   ];
 
   const app = new Hono({ getPath: routeOf });
@@ -107,16 +112,20 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   app.route("/", createRpcApp(service, bodyLimit));
   const { peerFetch } = options;
   if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
-  app.notFound(unserved([...routes, ["POST", "/v1/rpc"]]));
+  const served = [...routes, ["POST", "/v1/rpc"]] as const;
+  app.notFound(unserved(served));
   app.onError((error) => {
     if (!isForeseen(error)) options.onError?.(error);
     return problemOf(error);
   });
+  const meters = new HttpMeters(metrics, served);
+  const answer = (request: Request): Response | Promise<Response> => app.fetch(request);
   return {
     app,
     fetch: (request) => {
-      if (peerFetch === undefined || !request.url.endsWith(PEER_PATH)) stats.httpRequests++;
-      return app.fetch(request);
+      if (peerFetch !== undefined && request.url.endsWith(PEER_PATH)) return answer(request);
+      stats.httpRequests++;
+      return meters.measure(request, answer);
     },
     close: () => {
       watches.close();
@@ -129,7 +138,7 @@ function isForeseen(error: unknown): boolean {
   return error instanceof HttpProblem || error instanceof KvError || error instanceof CodecError;
 }
 
-function operatorRoutes(options: HttpAppOptions): Route[] {
+function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[] {
   const { service } = options;
   const figures = (): Figures => ({
     info: options.info,
@@ -144,10 +153,11 @@ function operatorRoutes(options: HttpAppOptions): Route[] {
   let document: string | null = null;
   return [
     ["GET", "/v1/status", (c) => c.json(statusPage(figures()))],
-    ["GET", "/metrics", () =>
-      new Response(metricsText(figures()), {
-        headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
-      })],
+    [
+      "GET",
+      "/metrics",
+      () => new Response(metricsText(figures(), metrics), { headers: { "Content-Type": METRICS_MEDIA_TYPE } }),
+    ],
     ["GET", "/healthz", (c) => c.json({ status: "ok" })],
     ["GET", "/readyz", (c) => {
       const status = service.replication.status();

@@ -14,16 +14,22 @@ import { transactionCommands } from "./commands/transactions.ts";
 
 const BUCKETS = 1024;
 
+/** A command of a table. */
+export interface KnownCommand extends CommandSpec {
+  /** Its place in the table, from 0 on. */
+  readonly number: number;
+}
+
 /** Commands by name. */
 export class CommandTable {
   /** Every command, in the order in which it was given. */
-  readonly all: readonly CommandSpec[];
-  readonly #byName: Map<string, CommandSpec> = new Map();
-  readonly #buckets: CommandSpec[][] = Array.from({ length: BUCKETS }, () => []);
+  readonly all: readonly KnownCommand[];
+  readonly #byName: Map<string, KnownCommand> = new Map();
+  readonly #buckets: KnownCommand[][] = Array.from({ length: BUCKETS }, () => []);
 
   constructor(specs: readonly CommandSpec[]) {
-    this.all = specs;
-    for (const spec of specs) {
+    this.all = specs.map((spec, number) => ({ ...spec, number }));
+    for (const spec of this.all) {
       if (this.#byName.has(spec.name)) throw new Error(`two commands are named ${spec.name}`);
       this.#byName.set(spec.name, spec);
       const bytes = Uint8Array.from(spec.name, (character) => character.charCodeAt(0));
@@ -32,7 +38,7 @@ export class CommandTable {
   }
 
   /** The command whose name is `bytes[start, end)` in any case. */
-  find(bytes: Uint8Array, start: number, end: number): CommandSpec | undefined {
+  find(bytes: Uint8Array, start: number, end: number): KnownCommand | undefined {
     if (end <= start) return undefined;
     for (const spec of this.#buckets[bucketOf(bytes, start, end)]!) {
       if (matches(spec.name, bytes, start, end)) return spec;
@@ -41,7 +47,7 @@ export class CommandTable {
   }
 
   /** The command with this name, in lower case. */
-  get(name: string): CommandSpec | undefined {
+  get(name: string): KnownCommand | undefined {
     return this.#byName.get(name);
   }
 }

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Service } from "../service.ts";
+import type { CommandMeter } from "../metrics/door_metrics.ts";
 import type { ServerStats } from "../stats.ts";
 import { ClientState } from "./client_state.ts";
 import type { CommandSpec, Plan } from "./command_spec.ts";
@@ -20,6 +21,7 @@ import { refusalOf } from "./refusals.ts";
 import { lineOf, replyByRun, type Run } from "./replies.ts";
 import { ReplyQueue, Slot } from "./reply_queue.ts";
 import { ReplyWriter } from "./reply_writer.ts";
+import { type RequestMeters, resultOf } from "./request_meters.ts";
 import type { ServerContext } from "./server_context.ts";
 import { queueCommand } from "./transaction.ts";
 import type { RespTransport } from "./transport.ts";
@@ -45,6 +47,9 @@ export class RespConnection {
   readonly #queue: ReplyQueue;
   readonly #out: ReplyWriter;
   readonly #stats: ServerStats;
+  readonly #meters: RequestMeters;
+  /** Counts the present command. */
+  #meter: CommandMeter;
   readonly #write = (chunks: readonly Uint8Array[]): boolean => this.transport.write(chunks);
   #unfinishedBytes = 0;
   /** In the middle of the parser's commands: what becomes ready is sent at the end of it. */
@@ -72,12 +77,14 @@ export class RespConnection {
     this.#queue = new ReplyQueue(this);
     this.#runner = new PlanRunner(context.service, {
       unfinished: () => this.#queue.length,
-      begin: () => this.#begin(),
+      begin: () => this.#begin(this.#meter),
       finish: (slot) => this.#finish(slot),
       isStale: () => this.state.takesStale,
     });
     this.#out = new ReplyWriter(2, context.pool);
     this.#stats = context.stats;
+    this.#meters = context.meters[transport.kind];
+    this.#meter = this.#meters.malformed;
   }
 
   /** The RESP version: 2, or 3 after HELLO 3. */
@@ -109,7 +116,8 @@ export class RespConnection {
   receive(chunk: Uint8Array): void {
     if (this.#gone || this.#closing) return;
     this.#stats.bytesIn += chunk.length;
-    this.lastActive_ms = this.context.clock.monotonic();
+    this.#meters.door.receivedBytes += chunk.length;
+    this.lastActive_ms = this.context.turns.now();
     this.#parser.feed(chunk);
     if (this.#stalled) this.#parser.settle();
     else this.#pump();
@@ -211,6 +219,7 @@ export class RespConnection {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#stats.protocolErrors++;
+      this.#meter = this.#meters.malformed;
       this.#refuse(error.message);
       this.#closing = true;
     } finally {
@@ -248,6 +257,7 @@ export class RespConnection {
     if (this.#queue.changesClient) return false;
     const parser = this.#parser;
     const spec = this.context.table.find(parser.source, parser.starts[0]!, parser.ends[0]!);
+    this.#meter = this.#meters.of(spec);
     if (spec !== undefined && spec.shortcut !== undefined && this.state.plain) {
       if (spec.shortcut === "get" ? this.#get() : this.#put()) {
         this.#count(spec.name);
@@ -284,6 +294,7 @@ export class RespConnection {
       this.#refuse(lineOf(error));
       return true;
     }
+    if (plan.kind === "encoded") this.#meter = this.#meters.encoded(plan.command);
     if (plan.kind !== "local") return this.#runner.run(plan);
     this.#local(plan.run, spec.name === "client");
     return true;
@@ -303,6 +314,7 @@ export class RespConnection {
       this.#stats.keyHits++;
       this.#out.bulkOf(place.bytes, place.start, place.end);
     }
+    this.#meter.end("ok", this.lastActive_ms);
     return true;
   }
 
@@ -316,17 +328,18 @@ export class RespConnection {
   #local(run: Run, mayMute: boolean): void {
     if (this.#queue.length === 0 && this.state.replies === "on" && !mayMute) {
       this.#out.protocol = this.state.protocol;
-      replyByRun(this, run, this.#out);
+      this.#meter.end(replyByRun(this, run, this.#out), this.lastActive_ms);
       return;
     }
     const skipped = this.state.takeMuted() && this.state.replies === "on";
     const scratch = new ReplyWriter(this.state.protocol);
-    replyByRun(this, run, scratch);
+    this.#meter.end(replyByRun(this, run, scratch), this.lastActive_ms);
     if (!skipped && this.state.replies === "on") this.#ready(scratch);
   }
 
   #refuse(line: string): void {
     this.#stats.errors++;
+    this.#meter.end("refused", this.lastActive_ms);
     if (this.state.takeMuted()) return;
     if (this.#queue.length === 0) {
       this.#out.protocol = this.state.protocol;
@@ -338,15 +351,16 @@ export class RespConnection {
     this.#ready(scratch);
   }
 
-  /** Puts a reply in its place in the order. */
+  /** Puts the reply to a request that is counted in its place in the order. */
   #ready(scratch: ReplyWriter): void {
-    const slot = this.#begin();
+    const slot = this.#begin(null);
     slot.bytes = scratch.take();
     this.#finish(slot);
   }
 
-  #begin(): Slot {
-    const slot = new Slot(this.state.protocol, this.state.takeMuted(), this.#parser.commandBytes);
+  #begin(meter: CommandMeter | null): Slot {
+    const { protocol } = this.state;
+    const slot = new Slot(protocol, this.state.takeMuted(), this.#parser.commandBytes, meter, this.lastActive_ms);
     this.#queue.push(slot);
     this.#unfinishedBytes += slot.weight;
     return slot;
@@ -354,6 +368,10 @@ export class RespConnection {
 
   #finish(slot: Slot): void {
     slot.ready = true;
+    // What replies by itself is counted when it has.
+    if (slot.meter !== null && (slot.run === null || slot.error !== null)) {
+      slot.meter.end(resultOf(slot), slot.begun_ms);
+    }
     this.#unfinishedBytes -= slot.weight;
     if (this.#gone) return;
     this.#queue.hold(slot);
@@ -375,6 +393,7 @@ export class RespConnection {
       if (this.#gone) return;
       if (this.#out.size === 0) break;
       this.#stats.bytesOut += this.#out.size;
+      this.#meters.door.sentBytes += this.#out.size;
       this.#out.flush(this.#write);
     }
     const { hardOutputBytes } = this.context.limits;

@@ -5,6 +5,7 @@
  */
 import { KvError } from "../../core/errors.ts";
 import type { Result } from "../../core/kv/result.ts";
+import { type RequestResult, resultOfCode } from "../metrics/door_metrics.ts";
 import { RespError } from "./command_spec.ts";
 import type { RespConnection } from "./connection.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
@@ -28,14 +29,16 @@ export function replyResult(connection: RespConnection, result: Result, reply: R
   else reply(result, out);
 }
 
-/** Runs what replies by itself; a refusal that it throws becomes its reply. */
-export function replyByRun(connection: RespConnection, run: Run, out: ReplyWriter): void {
+/** Runs what replies by itself; a refusal that it throws becomes its reply. Returns how it ended. */
+export function replyByRun(connection: RespConnection, run: Run, out: ReplyWriter): RequestResult {
   try {
     run(connection, out);
+    return "ok";
   } catch (error) {
     const line = lineOf(error);
     connection.context.stats.errors++;
     out.error(line);
+    return error instanceof KvError ? resultOfCode(error.code) : "refused";
   }
 }
 

@@ -7,6 +7,7 @@
 import type { KvError } from "../../core/errors.ts";
 import { decodeResult, encodeResult, isPlainPutResult } from "../../core/kv/result_codec.ts";
 import type { Result } from "../../core/kv/result.ts";
+import type { CommandMeter } from "../metrics/door_metrics.ts";
 import type { RespConnection } from "./connection.ts";
 import { replyByRun, replyFault, replyResult, type ReplyTo, type Run } from "./replies.ts";
 import { ReplyWriter } from "./reply_writer.ts";
@@ -20,6 +21,10 @@ export class Slot {
   readonly muted: boolean;
   /** How many bytes the request took. */
   readonly weight: number;
+  /** Counts the request, unless that was done when it came. */
+  readonly meter: CommandMeter | null;
+  /** When the request was read, on the clock of the turns. */
+  readonly begun_ms: number;
   ready = false;
   /** Whether replying may change what the client is or looks at the state: the command behind it begins after that. */
   changesClient = false;
@@ -40,10 +45,12 @@ export class Slot {
    */
   form: "reply" | "encoded" | "put" = "reply";
 
-  constructor(protocol: 2 | 3, muted: boolean, weight: number) {
+  constructor(protocol: 2 | 3, muted: boolean, weight: number, meter: CommandMeter | null, begun_ms: number) {
     this.protocol = protocol;
     this.muted = muted;
     this.weight = weight;
+    this.meter = meter;
+    this.begun_ms = begun_ms;
   }
 }
 
@@ -122,7 +129,7 @@ export class ReplyQueue {
     out.protocol = slot.protocol;
     if (slot.form === "encoded") out.bulk(slot.error === null ? slot.bytes! : encodeResult(errorResult(slot.error)));
     else if (slot.error !== null) replyFault(this.#connection, slot.error, out);
-    else if (slot.run !== null) replyByRun(this.#connection, slot.run, out);
+    else if (slot.run !== null) slot.meter?.end(replyByRun(this.#connection, slot.run, out), slot.begun_ms);
     else if (slot.form === "put") this.#writePut(slot.bytes!, out);
     else if (slot.bytes !== null) out.raw(slot.bytes);
     else replyResult(this.#connection, slot.result!, slot.reply!, out);

@@ -5,13 +5,17 @@
  */
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
+import { ServerMetrics } from "../metrics/server_metrics.ts";
+import type { TurnTimer } from "../metrics/turn_timer.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
 import type { Figures } from "../status_page.ts";
 import type { CommandTable } from "./command_table.ts";
 import type { RespConnection } from "./connection.ts";
 import { BufferPool } from "./reply_writer.ts";
+import { RequestMeters } from "./request_meters.ts";
 import { ScanCursors } from "./scan_cursors.ts";
+import type { RespTransport } from "./transport.ts";
 
 /** What RESP clients may know of the server's configuration. */
 export interface RespConfig {
@@ -74,6 +78,8 @@ export interface ServerContextOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly stats: ServerStats;
+  /** Where requests are counted for metrics. @default nobody looks */
+  readonly metrics?: ServerMetrics;
   readonly config: RespConfig;
   readonly limits?: Partial<RespLimits>;
   /** Told of what an operator should know: a client that was closed for what it did. */
@@ -87,6 +93,10 @@ export class ServerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly stats: ServerStats;
+  /** Tells the time once a turn. */
+  readonly turns: TurnTimer;
+  /** What counts the requests of each door. */
+  readonly meters: Readonly<Record<RespTransport["kind"], RequestMeters>>;
   readonly config: RespConfig;
   readonly limits: RespLimits;
   readonly pool: BufferPool = new BufferPool();
@@ -107,6 +117,9 @@ export class ServerContext {
     this.random = options.random;
     this.scanCursors = new ScanCursors(options.random);
     this.stats = options.stats;
+    const { turns, doors } = options.metrics ?? new ServerMetrics(options.clock);
+    this.turns = turns;
+    this.meters = { tcp: new RequestMeters(doors.tcp), udp: new RequestMeters(doors.udp) };
     this.config = options.config;
     this.limits = { ...DEFAULT_RESP_LIMITS, ...options.limits };
     this.started_ms = options.clock.monotonic();

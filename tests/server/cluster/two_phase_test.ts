@@ -63,7 +63,7 @@ describe.each(["tcp", "http"] as const)("three replicas under two-phase commit o
     const { twoPhase } = (await cluster.status(0)).replication;
     expect(twoPhase).toMatchObject({ id: 0, replicas: 3, role: "participant", missing: [2], mayVote: true });
     const metrics = await (await fetch(`${cluster.url(0)}/metrics`)).text();
-    for (const line of ["ready 0", "may_vote 1", "missing_replicas 1", "in_doubt 0", "replicas 3"]) {
+    for (const line of ["ready 0", "may_vote 1", "missing_replicas 1", "in_doubt_transactions 0", "replicas 3"]) {
       expect(metrics).toContain(`\nkvpaxos_${line}\n`);
     }
     expect(metrics).toContain('protocol="2pc"');
