@@ -16,17 +16,11 @@ import { metricsText } from "../metrics/metrics_page.ts";
 import { ServerMetrics } from "../metrics/server_metrics.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
-import {
-  type ClusterFigures,
-  type Figures,
-  type MemoryFigures,
-  type ServerInfo,
-  statusPage,
-  unreadyOf,
-} from "../status_page.ts";
+import { type ClusterFigures, type Figures, type MemoryFigures, type ServerInfo, statusPage } from "../status_page.ts";
 import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
+import { getHealth, getReadiness } from "./health_routes.ts";
 import { HttpMeters } from "./http_meters.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
@@ -158,15 +152,8 @@ function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[
       "/metrics",
       () => new Response(metricsText(figures(), metrics), { headers: { "Content-Type": METRICS_MEDIA_TYPE } }),
     ],
-    ["GET", "/healthz", (c) => c.json({ status: "ok" })],
-    ["GET", "/readyz", (c) => {
-      const status = service.replication.status();
-      const { state, reason } = status;
-      const unready = unreadyOf(status);
-      if (state === "serving" && unready === null) return c.json({ status: "ready" });
-      const why = state === "serving" ? unready : `the server is ${state}${reason === null ? "" : `: ${reason}`}`;
-      return problemResponse(problemBody("UNAVAILABLE", why ?? "the server is not ready"));
-    }],
+    ["GET", "/healthz", getHealth()],
+    ["GET", "/readyz", getReadiness(() => service.replication.status())],
     ["GET", "/openapi.json", async () => {
       // Made when it is first asked for: most servers never are.
       if (document === null) {

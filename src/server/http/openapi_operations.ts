@@ -303,6 +303,14 @@ function commandOperations(): DescribedOperation[] {
   ];
 }
 
+const VERBOSE = inQuery("verbose", TEXT, "Given, with or without a value: a line of plain text for each condition.");
+
+/** The answer of a health page, which is plain text when that was asked for. */
+function health(description: string): JsonObject {
+  const content = { [JSON_TYPE]: { schema: schemaRef("Health") }, "text/plain": { schema: TEXT } };
+  return { description, content };
+}
+
 function operatorOperations(): DescribedOperation[] {
   const page = (path: string, operationId: string, summary: string, rest: JsonObject): DescribedOperation => {
     return { method: "GET", path, operationId, summary, tags: ["operators"], ...rest };
@@ -332,11 +340,13 @@ function operatorOperations(): DescribedOperation[] {
     }),
     page("/healthz", "healthz", "Whether the process is alive", {
       security: [],
-      responses: { 200: json("It is.", schemaRef("Health")) },
+      parameters: [VERBOSE],
+      responses: { 200: health("It is.") },
     }),
     page("/readyz", "readyz", "Whether the server takes requests", {
       security: [],
-      responses: { 200: json("It does.", schemaRef("Health")), ...problems(503) },
+      parameters: [VERBOSE],
+      responses: { 200: health("It does."), ...problems(503) },
     }),
     page("/openapi.json", "openapi", "This document", {
       responses: { 200: json("An OpenAPI 3.1 document.", { type: "object" }), ...problems(401) },
