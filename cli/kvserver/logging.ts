@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { configure, dispose, getTextFormatter, type LogRecord, type TextFormatter } from "@logtape/logtape";
+import {
+  configure,
+  configureSync,
+  dispose,
+  getTextFormatter,
+  type LogRecord,
+  type TextFormatter,
+} from "@logtape/logtape";
+import type { LogLevel, LogLevels } from "../../src/server/log_levels.ts";
 import type { CommandLine } from "../command_line.ts";
 import { hasColor, styleOf, type Terminal } from "../terminal.ts";
 import { FLAGS } from "./table.ts";
@@ -13,14 +21,52 @@ import { FLAGS } from "./table.ts";
 export const LOG_CATEGORY = "kvpaxos";
 
 /** Sends what is logged from now on to standard error. Call {@link stopLogging} at the end. */
-export async function startLogging(line: CommandLine, terminal: Terminal): Promise<void> {
+export async function startLogging(line: CommandLine, terminal: Terminal): Promise<LogLevels> {
   const format = formatterOf(line.get(FLAGS.logFormat), hasColor(terminal, true, "stderr"));
-  const level = line.get(FLAGS.logLevel);
-  await configure({
+  const configOf = configMaker((record) => terminal.writeError(format(record)));
+  const levels = new Map<string, LogLevel>([[LOG_CATEGORY, line.get(FLAGS.logLevel)]]);
+  await configure(configOf(levels));
+  return {
+    levels: () => Object.fromEntries([...levels].toSorted(([a], [b]) => a < b ? -1 : 1)),
+    setLevel: (category, level) => {
+      checkCategory(category, level, levels);
+      if (level === null) levels.delete(category);
+      else levels.set(category, level);
+      configureSync(configOf(levels));
+    },
+  };
+}
+
+/** The most categories with a level of their own. */
+const MAX_LEVELS = 64;
+
+function checkCategory(category: string, level: LogLevel | null, levels: ReadonlyMap<string, LogLevel>): void {
+  const shown = category.slice(0, 64);
+  if (!/^kvpaxos(?:\.[\w-]{1,32}){0,8}$/.test(category)) {
+    throw new RangeError(`category "${shown}" is none: they are ${LOG_CATEGORY} and below, as ${LOG_CATEGORY}.server`);
+  }
+  if (category === LOG_CATEGORY && level === null) {
+    throw new RangeError(`${LOG_CATEGORY} is the topmost category and must have a level`);
+  }
+  if (!levels.has(category) && levels.size >= MAX_LEVELS) {
+    throw new RangeError(`${MAX_LEVELS} categories have a level of their own, which is the limit: take one away first`);
+  }
+}
+
+type LogConfig = Parameters<typeof configureSync<"stderr", never>>[0];
+
+function configMaker(stderr: (record: LogRecord) => void): (levels: ReadonlyMap<string, LogLevel>) => LogConfig {
+  return (levels) => ({
     reset: true,
-    sinks: { stderr: (record) => terminal.writeError(format(record)) },
+    sinks: { stderr },
     loggers: [
-      { category: [LOG_CATEGORY], lowestLevel: level, sinks: ["stderr"] },
+      // Not through the sinks of the category above, whose level would hold back what this one lets through.
+      ...Array.from(levels, ([category, lowestLevel]): LogConfig["loggers"][number] => ({
+        category: category.split("."),
+        lowestLevel,
+        sinks: ["stderr"],
+        parentSinks: "override",
+      })),
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
     ],
   });

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { LogLevels } from "../../src/server/log_levels.ts";
 import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, Failure } from "../exit_code.ts";
@@ -39,8 +40,8 @@ export interface ListeningAddress {
   readonly port: number;
 }
 
-/** Starts a server. Rejects when it cannot start. */
-export type Start = (settings: Settings) => Promise<Running>;
+/** Starts a server whose log has these levels. Rejects when it cannot start. */
+export type Start = (settings: Settings, logLevels: LogLevels) => Promise<Running>;
 
 /** Runs the program. Returns the exit code. */
 export function runServer(terminal: Terminal, start: Start, processes: Processes): Promise<number> {
@@ -55,11 +56,11 @@ function drawSeed(): number {
 
 async function serve(line: CommandLine, terminal: Terminal, start: Start): Promise<number> {
   const settings = settingsOf(line, (path) => terminal.readFile(path), drawSeed);
-  await startLogging(line, terminal);
+  const logLevels = await startLogging(line, terminal);
   const logger = getLogger([LOG_CATEGORY, "kvserver"]);
   const stop = stopOnSignals(terminal, (signal) => logger.info("{signal}: stopping", { signal }));
   try {
-    const server = await startOrFail(settings, start);
+    const server = await startOrFail(settings, logLevels, start);
     const failure = new Promise<Error>((resolve) => server.onFailure(resolve));
     if (settings.password === null && !isLoopback(settings.host)) {
       logger.warning("listening on {host} without a password: whoever can reach it can read and write everything", {
@@ -97,9 +98,9 @@ async function abandonment(terminal: Terminal): Promise<void> {
   await terminal.readInput();
 }
 
-async function startOrFail(settings: Settings, start: Start): Promise<Running> {
+async function startOrFail(settings: Settings, logLevels: LogLevels, start: Start): Promise<Running> {
   try {
-    return await start(settings);
+    return await start(settings, logLevels);
   } catch (error) {
     throw new Failure(describeStartupError(error, settings), EXIT.failed, { cause: error });
   }

@@ -9,9 +9,10 @@ import type { Start } from "./run.ts";
 
 /** Starts servers that stand on `parts`. */
 export function startWith(parts: ServerParts): Start {
-  return ({ maxKeyBytes, maxValueBytes, cluster, ...settings }) =>
+  return ({ maxKeyBytes, maxValueBytes, cluster, ...settings }, logLevels) =>
     startServerOn(parts, {
       ...settings,
+      logLevels,
       limits: { maxKeyBytes, maxValueBytes },
       ...(cluster === null ? {} : { cluster }),
     });

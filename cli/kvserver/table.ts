@@ -21,13 +21,12 @@ import {
   text,
   valueFlag,
 } from "../flags.ts";
+import { LOG_LEVELS, type LogLevel } from "../../src/server/log_levels.ts";
 import { MAX_PEERS, parsePeer, parsePeers } from "./peers.ts";
 import { DEFAULT_LIMITS } from "../../src/core/kv/limits.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS } from "../../src/core/snapshotter.ts";
 import { COMPLETIONS, HELP, HELP_COMMAND, MANUAL, NOT_YET, SHOW_VERSION } from "../program.ts";
 
-/** The ways to log, and how much. */
-export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 
 const NETWORK = "Network";
@@ -53,7 +52,7 @@ export const FLAGS: {
   readonly maxValueBytes: Flag<number>;
   readonly snapshotEvery: Flag<number>;
   readonly maxConnections: Flag<number>;
-  readonly logLevel: Flag<typeof LOG_LEVELS[number]>;
+  readonly logLevel: Flag<LogLevel>;
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
   readonly config: Flag<string | undefined>;
   readonly peers: Flag<readonly ServerAddress[] | undefined>;

@@ -30,6 +30,7 @@ import { createReplica, type Replica } from "./cluster/replica.ts";
 import { readOrigin } from "./restore/origin_file.ts";
 import { restoreDirectory } from "./restore/restore_directory.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
+import type { LogLevels } from "./log_levels.ts";
 import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
 import { commandTable } from "./resp/command_table.ts";
 import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
@@ -67,6 +68,8 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly limits?: Partial<Limits>;
   /** The most TCP connections at once. @default 10000 */
   readonly maxConnections?: number;
+  /** Lets clients of HTTP see and change how much is logged. @default they cannot */
+  readonly logLevels?: LogLevels;
   /** How long {@link RunningServer.close} waits for clients to take their last replies, in milliseconds. @default 5000 */
   readonly closeDeadline_ms?: number;
 }
@@ -375,6 +378,7 @@ async function startHttp(
     log: () => log.status(),
     memory: memoryFigures,
     cluster: () => replica?.figures() ?? null,
+    ...(options.logLevels === undefined ? {} : { logLevels: options.logLevels }),
     ...(replica === null || replica.peerFetch === null ? {} : { peerFetch: replica.peerFetch }),
     onError: (error) => logger.error("an HTTP request failed unexpectedly: {error}", { error }),
   });

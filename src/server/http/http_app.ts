@@ -11,6 +11,7 @@ import { textToBytes } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LogStatus } from "../../ports/log.ts";
+import type { LogLevels } from "../log_levels.ts";
 import { METRICS_MEDIA_TYPE } from "../metrics/exposition.ts";
 import { metricsText } from "../metrics/metrics_page.ts";
 import { ServerMetrics } from "../metrics/server_metrics.ts";
@@ -22,6 +23,7 @@ import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
 import { getHealth, getReadiness } from "./health_routes.ts";
 import { HttpMeters } from "./http_meters.ts";
+import { getLogLevels, putLogLevel } from "./log_level_route.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
 import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
@@ -47,6 +49,8 @@ export interface HttpAppOptions {
   readonly cluster?: () => ClusterFigures | null;
   /** Answers other replicas, when they talk over HTTP. These requests are not counted as clients'. @default none */
   readonly peerFetch?: (request: Request) => Promise<Response>;
+  /** How much is logged. @default nobody can say */
+  readonly logLevels?: LogLevels;
   /** Bounds of watches. */
   readonly feedLimits?: Partial<FeedLimits>;
   /** Bounds of snapshots. */
@@ -152,6 +156,8 @@ function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[
       "/metrics",
       () => new Response(metricsText(figures(), metrics), { headers: { "Content-Type": METRICS_MEDIA_TYPE } }),
     ],
+    ["GET", "/v1/admin/log-level", getLogLevels(options.logLevels)],
+    ["PUT", "/v1/admin/log-level", putLogLevel(options.logLevels)],
     ["GET", "/healthz", getHealth()],
     ["GET", "/readyz", getReadiness(() => service.replication.status())],
     ["GET", "/openapi.json", async () => {

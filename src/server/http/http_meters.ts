@@ -58,6 +58,7 @@ const READS: ReadonlySet<string> = new Set(["/v1/kv", "/v1/kv/{key}"]);
 const EITHER: ReadonlySet<string> = new Set(["/v1/rpc"]);
 
 function kindOf(method: string, path: string): "read" | "write" | "other" {
+  if (path.startsWith("/v1/admin/")) return "other";
   if (method === "GET") return READS.has(path) ? "read" : "other";
   return EITHER.has(path) ? "other" : "write";
 }

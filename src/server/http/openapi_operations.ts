@@ -338,6 +338,18 @@ function operatorOperations(): DescribedOperation[] {
         ...problems(401),
       },
     }),
+    page("/v1/admin/log-level", "logLevels", "How much the server logs, by category", {
+      responses: { 200: json("The levels.", schemaRef("LogLevels")), ...problems(401, 404) },
+    }),
+    {
+      method: "PUT",
+      path: "/v1/admin/log-level",
+      operationId: "setLogLevel",
+      summary: "Change how much the server logs",
+      tags: ["operators"],
+      requestBody: jsonBody("LogLevel"),
+      responses: { 200: json("All levels.", schemaRef("LogLevels")), ...problems(400, 401, 404, ...BODY) },
+    },
     page("/healthz", "healthz", "Whether the process is alive", {
       security: [],
       parameters: [VERBOSE],

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LOG_LEVELS } from "../log_levels.ts";
+
 /** A JSON schema, or another part of the document. */
 export type JsonObject = { readonly [name: string]: unknown };
 
@@ -104,6 +106,14 @@ export function answerSchemas(): JsonObject {
       memory: NUMBER_MAP,
     }),
     Health: object({ status: TEXT }),
+    LogLevel: object({
+      category: { ...TEXT, description: "kvpaxos, or one below it: kvpaxos.server" },
+      level: {
+        enum: [...LOG_LEVELS, null],
+        description: "The least important level that is logged; null takes the category's own level away.",
+      },
+    }),
+    LogLevels: object({ levels: { type: "object", additionalProperties: { enum: LOG_LEVELS } } }),
     Problem: object({
       type: { type: "string", format: "uri-reference" },
       title: TEXT,

@@ -7,6 +7,7 @@ import type { Clock } from "../../../src/ports/clock.ts";
 import type { FeedLimits } from "../../../src/server/http/event_feed.ts";
 import { createHttpApp, type HttpApp } from "../../../src/server/http/http_app.ts";
 import type { SnapshotLimits } from "../../../src/server/http/snapshot_route.ts";
+import type { LogLevels } from "../../../src/server/log_levels.ts";
 import { Service } from "../../../src/server/service.ts";
 import { ServerStats } from "../../../src/server/stats.ts";
 import { ImmediateReplication, type Schedule } from "../../support/immediate_replication.ts";
@@ -14,6 +15,7 @@ import { ImmediateReplication, type Schedule } from "../../support/immediate_rep
 export interface FixtureOptions {
   readonly password?: string;
   readonly limits?: Partial<Limits>;
+  readonly logLevels?: LogLevels;
   readonly feedLimits?: Partial<FeedLimits>;
   readonly snapshotLimits?: Partial<SnapshotLimits>;
   readonly clock?: Clock;
@@ -55,6 +57,7 @@ export function createFixture(options: FixtureOptions = {}): Fixture {
     memory: () => ({ resident_bytes: 123, heap_bytes: 45 }),
     feedLimits: options.feedLimits ?? {},
     snapshotLimits: options.snapshotLimits ?? {},
+    ...(options.logLevels === undefined ? {} : { logLevels: options.logLevels }),
     onError: (error) => void unforeseen.push(error),
   });
   const request = async (method: string, target: string, init: RequestInit = {}): Promise<Response> => {
