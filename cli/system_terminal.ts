@@ -146,6 +146,19 @@ class SystemTerminal implements Terminal {
     return () => process.removeListener(signal, handler);
   }
 
+  onKey(handler: (key: string) => void): () => void {
+    const { stdin } = process;
+    const onData = (data: Uint8Array): void => {
+      for (const key of new TextDecoder().decode(data)) handler(key);
+    };
+    stdin.setRawMode(true);
+    stdin.on("data", onData).resume();
+    return () => {
+      stdin.off("data", onData).pause();
+      stdin.setRawMode(false);
+    };
+  }
+
   exit(code: number): void {
     process.exit(code);
   }

@@ -69,6 +69,11 @@ export interface Terminal {
   run(command: readonly string[], env: Readonly<Record<string, string>>): RunningCommand;
   /** Calls `handler` at each such signal instead of ending the process; the result undoes that. */
   onSignal(signal: Signal, handler: () => void): () => void;
+  /**
+   * Calls `handler` with each key that is pressed, as its characters, instead of waiting for whole lines; Ctrl-C is `\x03`
+   * then, and no signal. The result undoes that. Only where standard input is a terminal.
+   */
+  onKey(handler: (key: string) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
 }

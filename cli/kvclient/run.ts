@@ -17,6 +17,7 @@ import { exportEntries } from "./export_command.ts";
 import { importEntries } from "./import_command.ts";
 import { health } from "./health_command.ts";
 import { elect, lock } from "./lock_commands.ts";
+import { logLevel } from "./log_level_command.ts";
 import { range, watch } from "./range_commands.ts";
 import { shell } from "./shell.ts";
 import { snapshot } from "./snapshot_command.ts";
@@ -27,6 +28,7 @@ import type { RunOffline } from "./offline.ts";
 import { simulate } from "./simulate_command.ts";
 import { KVCLIENT } from "./table.ts";
 import { resolveTarget } from "./target.ts";
+import { top } from "./top_command.ts";
 import { txn } from "./txn_command.ts";
 import { verify } from "./verify_command.ts";
 
@@ -48,6 +50,8 @@ const COMMANDS: Readonly<Record<string, RunCommand>> = {
   import: importEntries,
   lock,
   elect,
+  top,
+  "log-level": logLevel,
 };
 
 /** Commands that end when the command that they run does, with its exit code, whatever signals came. */
@@ -101,8 +105,8 @@ async function runCommand(line: CommandLine, terminal: Terminal, connect: Connec
   try {
     if (ENDS_WITH_ANOTHER.includes(command)) return await command(context, store);
     const code = await Promise.race([command(context, store), interrupt.overdue]);
-    // A watch that is interrupted has done what it was asked to.
-    return interrupt.code !== null && command !== watch ? interrupt.code : code;
+    // What goes on until it is interrupted has then done what it was asked to.
+    return interrupt.code !== null && command !== watch && command !== top ? interrupt.code : code;
   } catch (error) {
     if (!(error instanceof KvError)) throw error;
     if (interrupt.code !== null) return interrupt.code;

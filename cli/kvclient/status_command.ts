@@ -59,8 +59,9 @@ function reportToJson(report: ServerReport): object {
   return { server, reachable: true, ...viewOf(report)?.summary(report) ?? { role: "master" }, ...status };
 }
 
+/** Everything but what only programs can read. */
 async function writeFields({ terminal, style }: Context, fields: object): Promise<void> {
-  const rows = flatten(fields, "");
+  const rows = flatten(fields, "").filter(([name]) => !name.startsWith("latency."));
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) await writeLine(terminal, `${style.dim(name.padEnd(width))}  ${value}`);
 }

@@ -9,7 +9,9 @@ import { commandNotYet, COMPLETIONS, HELP, HELP_COMMAND, MANUAL, SHOW_VERSION } 
 import { COMPARE_FLAGS } from "./compare_command.ts";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
+import { LOG_LEVEL_FLAGS } from "./log_level_command.ts";
 import { SIMULATE_FLAGS } from "./simulate_flags.ts";
+import { TOP_FLAGS } from "./top_command.ts";
 import { VERIFY_FLAGS } from "./verify_command.ts";
 
 const SHARED: readonly Flag<unknown>[] = [...Object.values(CONNECTION), ...Object.values(PRINTING)];
@@ -185,6 +187,35 @@ export const KVCLIENT: Program = {
       examples: [
         ["kvclient health --protocol HTTP", "as the health check of a container"],
         ["until kvclient health; do sleep 1; done", "wait for a server"],
+      ],
+    }),
+    command("top", {
+      summary: "watch what each replica does: requests, latencies, syncs, lag",
+      operands: "",
+      operandCount: [0, 0],
+      description: [
+        "A table that is drawn again every second, until q or Ctrl-C; where standard output is no terminal, one table after " +
+        "the other. One server is enough to find the others of its cluster. -o json is a line for each look.",
+        "P99 is the upper bound of what 99 % of the requests took since the look before, in steps of a factor of 2; REQ/S has " +
+        "those over HTTP too, ERR/S and the bytes only those over TCP and UDP. WAIT is how many commands wait for their " +
+        "outcome, LAG how many slots a Paxos replica is behind.",
+      ],
+      flags: Object.values(TOP_FLAGS),
+      examples: [["kvclient top", ""], ["kvclient top --once -o json", "one line for a program"]],
+    }),
+    command("log-level", {
+      summary: "show or change how much servers log, while they run",
+      operands: "[LEVEL]",
+      operandCount: [0, 1],
+      description: [
+        "LEVEL is trace, debug, info, warning, error or fatal; inherit takes the level of a category away again. Goes to each " +
+        "server that is named, over HTTP whatever the protocol. A restart begins with --log-level again.",
+      ],
+      flags: Object.values(LOG_LEVEL_FLAGS),
+      examples: [
+        ["kvclient log-level", "what is logged"],
+        ["kvclient log-level debug --category kvpaxos.server", "more of one part"],
+        ["kvclient log-level info --server 127.0.0.1:32000,127.0.0.1:32001", "two servers"],
       ],
     }),
     command("demo", {

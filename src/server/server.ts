@@ -181,6 +181,7 @@ async function start(
     log: base.log.status(),
     memory: memoryFigures(),
     cluster: replica?.figures() ?? null,
+    metrics,
   });
   const service = new Service(replication, base.store);
   // The port that INFO tells of is known once the socket listens; with port 0 not before.

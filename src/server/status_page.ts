@@ -8,6 +8,7 @@ import type { KVStore } from "../core/kv/kv_store.ts";
 import type { ReplicationStatus } from "../core/replication.ts";
 import type { LogStatus } from "../ports/log.ts";
 import type { PeerStatus, ReplicaId } from "../ports/transport.ts";
+import type { ServerMetrics } from "./metrics/server_metrics.ts";
 import type { ServerStats } from "./stats.ts";
 import { type TwoPhasePage, twoPhasePage } from "./two_phase_page.ts";
 
@@ -53,6 +54,8 @@ export interface Figures {
   /** The log's figures, or null for a server that keeps none. */
   readonly log: LogStatus | null;
   readonly memory: MemoryFigures;
+  /** How long requests took; absent where nobody measures. */
+  readonly metrics?: ServerMetrics;
   /** The other replicas, or null for a server without any. */
   readonly cluster: ClusterFigures | null;
 }
@@ -80,6 +83,11 @@ export interface StatusPage {
   /** As counted by `src/server/stats.ts`. */
   readonly stats: Readonly<ServerStats>;
   readonly memory: MemoryFigures;
+  /**
+   * How many requests, over all doors, fell into each bucket of src/server/metrics/histogram.ts, for who looks twice and
+   * takes the difference. Absent where nobody measures.
+   */
+  readonly latency?: { readonly read: readonly number[]; readonly write: readonly number[] };
 }
 
 /** Why a replica cannot take writes at the moment, whatever its protocol; null when it can. */
@@ -88,7 +96,8 @@ export function unreadyOf({ cluster, twoPhase }: ReplicationStatus): string | nu
 }
 
 /** The figures as one JSON object. */
-export function statusPage({ info, now_ms, store, replication, stats, log, memory, cluster }: Figures): StatusPage {
+export function statusPage(figures: Figures): StatusPage {
+  const { info, now_ms, store, replication, stats, log, memory, cluster, metrics } = figures;
   const { twoPhase, ...common } = replication;
   return {
     name: info.name,
@@ -108,5 +117,13 @@ export function statusPage({ info, now_ms, store, replication, stats, log, memor
     log,
     stats,
     memory,
+    ...(metrics === undefined ? {} : {
+      latency: { read: latencyCounts(metrics, "read"), write: latencyCounts(metrics, "write") },
+    }),
   };
+}
+
+function latencyCounts({ doors }: ServerMetrics, kind: "read" | "write"): number[] {
+  const [tcp, udp, http] = [doors.tcp, doors.udp, doors.http].map(({ latencies }) => latencies[kind].counts);
+  return Array.from(tcp!, (count, index) => count + udp![index]! + http![index]!);
 }

@@ -75,6 +75,7 @@ export class FakeTerminal implements Terminal {
   #output: Uint8Array[] = [];
   #handlers = new Map<Signal, Set<() => void>>();
   #time_ms = 0;
+  readonly #keys = new Set<(key: string) => void>();
 
   constructor(options: FakeTerminalOptions = {}) {
     this.args = options.args ?? [];
@@ -172,6 +173,16 @@ export class FakeTerminal implements Terminal {
 
   /** What commands do. */
   onCommand: (command: FakeCommand) => void = (command) => command.end(0);
+
+  /** Presses a key. */
+  press(key: string): void {
+    for (const handler of this.#keys) handler(key);
+  }
+
+  onKey(handler: (key: string) => void): () => void {
+    this.#keys.add(handler);
+    return () => this.#keys.delete(handler);
+  }
 
   exit(code: number): void {
     this.exits.push(code);

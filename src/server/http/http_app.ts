@@ -147,6 +147,7 @@ function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[
     log: options.log(),
     memory: options.memory(),
     cluster: options.cluster?.() ?? null,
+    metrics,
   });
   let document: string | null = null;
   return [

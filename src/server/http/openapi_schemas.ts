@@ -104,7 +104,12 @@ export function answerSchemas(): JsonObject {
       log: orNull(NUMBER_MAP),
       stats: NUMBER_MAP,
       memory: NUMBER_MAP,
-    }),
+      latency: {
+        type: "object",
+        description:
+          "How many requests fell into each bucket of kvpaxos_request_duration_seconds, for reads and for writes.",
+      },
+    }, ["latency"]),
     Health: object({ status: TEXT }),
     LogLevel: object({
       category: { ...TEXT, description: "kvpaxos, or one below it: kvpaxos.server" },
