@@ -73,6 +73,7 @@ export * from "./src/adapters/client.ts";
 export { startServer } from "./src/server/start_server.ts";
 export type { ListeningAddress, RunningServer, ServerOptions } from "./src/server/server.ts";
 export type { LogLevel, LogLevels } from "./src/server/log_levels.ts";
+export type { RequestTracer, TraceSpan, TraceSpanOptions } from "./src/server/metrics/tracing.ts";
 export type { PeerAddress } from "./src/server/cluster/links.ts";
 export type { ClusterOptions, ClusterProtocol } from "./src/server/cluster/options.ts";
 export type { DurationRange, RoleFailureOptions } from "./src/server/cluster/role_failures.ts";

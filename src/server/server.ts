@@ -37,6 +37,7 @@ import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
 import { watchEventLoop } from "./metrics/event_loop_delay.ts";
 import { measuredDisk } from "./metrics/measured_disk.ts";
 import { ServerMetrics } from "./metrics/server_metrics.ts";
+import { RequestSpans, type RequestTracer } from "./metrics/tracing.ts";
 import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
 import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
@@ -70,6 +71,16 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly maxConnections?: number;
   /** Lets clients of HTTP see and change how much is logged. @default they cannot */
   readonly logLevels?: LogLevels;
+  /**
+   * Makes a span of each request, such as `trace.getTracer("kvpaxos")` of `@opentelemetry/api`. @default nothing is traced
+   */
+  readonly tracer?: RequestTracer;
+  /**
+   * The context that an HTTP request names in its headers, so that its span belongs to the caller's trace. With
+   * OpenTelemetry: `(headers) => propagation.extract(ROOT_CONTEXT, Object.fromEntries(headers))`.
+   * @default every span is the first of its trace
+   */
+  readonly traceContext?: (headers: Headers) => unknown;
   /** How long {@link RunningServer.close} waits for clients to take their last replies, in milliseconds. @default 5000 */
   readonly closeDeadline_ms?: number;
 }
@@ -162,7 +173,7 @@ async function start(
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
   await restore(options, parts, logger);
-  const metrics = new ServerMetrics(systemClock);
+  const metrics = new ServerMetrics(systemClock, spansOf(options, logger));
   const base = createBase(options, parts, metrics, logger);
   const { replication, replica } = base;
   stops.push(() => replica?.close() ?? replication.close());
@@ -273,6 +284,16 @@ function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerM
     log.close(() => {});
     throw error;
   }
+}
+
+function spansOf({ tracer, traceContext }: ServerOptions, logger: Logger): RequestSpans | null {
+  if (tracer === undefined) return null;
+  return new RequestSpans(
+    tracer,
+    traceContext ?? (() => undefined),
+    systemClock,
+    (error) => logger.error("the tracer has failed, and is left alone from now on: {error}", { error }),
+  );
 }
 
 function contextOf(

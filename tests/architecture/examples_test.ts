@@ -48,6 +48,7 @@ describe("the examples", () => {
     folder = mkdtempSync(join(tmpdir(), "kvpaxos-examples-"));
     mkdirSync(join(folder, "node_modules", "@x"), { recursive: true });
     symlinkSync(root, join(folder, "node_modules", "@x", "kvpaxos"));
+    symlinkSync(join(root, "node_modules/@opentelemetry"), join(folder, "node_modules/@opentelemetry"));
     for (const { name, code } of examples) writeFileSync(join(folder, `${name}.ts`), code);
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     writeFileSync(

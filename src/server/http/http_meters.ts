@@ -32,7 +32,7 @@ export class HttpMeters {
     this.#metrics.httpInFlight++;
     const end = (response: Response): Response => {
       this.#metrics.httpInFlight--;
-      this.#meterOf(request).end(resultOf(response.status), begun_ms);
+      this.#meterOf(request).end(resultOf(response.status), begun_ms, request);
       return response;
     };
     const given = answer(request);

@@ -8,6 +8,7 @@
  */
 import type { KvErrorCode } from "../../core/errors.ts";
 import { Histogram } from "./histogram.ts";
+import type { RequestSpans } from "./tracing.ts";
 import type { TurnTimer } from "./turn_timer.ts";
 
 /** The ways into a server. */
@@ -49,17 +50,25 @@ export class CommandMeter {
   /** The command, as the door names it. */
   readonly command: string;
   readonly counts: Record<RequestResult, number> = { ok: 0, refused: 0, unavailable: 0, unknown: 0 };
+  readonly #door: DoorName;
   readonly #since: (begun_ms: number) => void;
+  readonly #spans: RequestSpans | null;
 
-  constructor(command: string, since: (begun_ms: number) => void) {
+  constructor(door: DoorName, command: string, since: (begun_ms: number) => void, spans: RequestSpans | null) {
+    this.#door = door;
     this.command = command;
     this.#since = since;
+    this.#spans = spans;
   }
 
-  /** Counts a request that began at a moment of the door's {@link TurnTimer} and has an answer now. */
-  end(result: RequestResult, begun_ms: number): void {
+  /**
+   * Counts a request that began at a moment of the door's {@link TurnTimer} and has an answer now. `http` is the request, at
+   * the door that has headers; not the headers, which a runtime makes when they are first asked for.
+   */
+  end(result: RequestResult, begun_ms: number, http: Request | null = null): void {
     this.counts[result]++;
     this.#since(begun_ms);
+    if (this.#spans !== null) this.#spans.record(this.#door, this.command, result, begun_ms, http);
   }
 }
 
@@ -77,10 +86,12 @@ export class DoorMetrics {
   sentBytes = 0;
   readonly #since: Readonly<Record<RequestKind, (begun_ms: number) => void>>;
   readonly #meters: Map<string, CommandMeter> = new Map();
+  readonly #spans: RequestSpans | null;
 
-  constructor(name: DoorName, turns: TurnTimer) {
+  constructor(name: DoorName, turns: TurnTimer, spans: RequestSpans | null) {
     this.name = name;
     this.turns = turns;
+    this.#spans = spans;
     const { read, write, other } = this.latencies;
     this.#since = {
       read: turns.recorder(read).since,
@@ -93,7 +104,7 @@ export class DoorMetrics {
   meter(command: string, kind: RequestKind): CommandMeter {
     let meter = this.#meters.get(command);
     if (meter === undefined) {
-      meter = new CommandMeter(command, this.#since[kind]);
+      meter = new CommandMeter(this.name, command, this.#since[kind], this.#spans);
       this.#meters.set(command, meter);
     }
     return meter;

@@ -7,6 +7,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { DoorMetrics, type DoorName } from "./door_metrics.ts";
 import { Histogram } from "./histogram.ts";
+import type { RequestSpans } from "./tracing.ts";
 import { TurnTimer } from "./turn_timer.ts";
 
 /** What the disk has done. */
@@ -40,12 +41,13 @@ export class ServerMetrics {
   /** HTTP requests whose response has not begun. */
   httpInFlight = 0;
 
-  constructor(clock: Clock) {
+  /** Without `spans` nothing is traced. */
+  constructor(clock: Clock, spans: RequestSpans | null = null) {
     this.turns = new TurnTimer(clock);
     this.doors = {
-      tcp: new DoorMetrics("tcp", this.turns),
-      udp: new DoorMetrics("udp", this.turns),
-      http: new DoorMetrics("http", this.turns),
+      tcp: new DoorMetrics("tcp", this.turns, spans),
+      udp: new DoorMetrics("udp", this.turns, spans),
+      http: new DoorMetrics("http", this.turns, spans),
     };
   }
 }
