@@ -124,7 +124,7 @@ function shown(value: number | null, text: (value: number) => string): string {
 }
 
 function count(value: number): string {
-  return value > 0 && value < 10 ? value.toFixed(1) : String(Math.round(value));
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : String(Math.round(value));
 }
 
 function milliseconds(value: number): string {

@@ -103,6 +103,8 @@ describe("kvclient top", () => {
     const [head, first, second, problem] = output.split("\n");
     expect(head).toMatch(/^REPLICA +ROLE +REQ\/S +ERR\/S +READ P99/);
     expect(first).toMatch(/^10\.0\.0\.1:32000 +leader +\d+ +0 +- +- /);
+    // Waiting, lag, connections and keys are whole numbers.
+    expect(first).toMatch(/ 3 +7 +2 +42 +64\.0 MiB$/);
     expect(second).toMatch(/^10\.0\.0\.2:32000 +unreachable +- /);
     expect(problem).toBe("  10.0.0.2:32000: no answer within 2000 ms");
   });
