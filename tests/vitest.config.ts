@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// The tests of processes, of the tree itself, of deliberate bugs, and whole runs of the simulator (whose traces are compared
-// between the runtimes) do not depend on the runtime that the suite runs on: once is enough.
+// The tests of processes, of the tree itself, of what is deployed, of deliberate bugs, and whole runs of the simulator
+// (whose traces are compared between the runtimes) do not depend on the runtime that the suite runs on: once is enough.
 const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 const config: ViteUserConfig = defineConfig({
@@ -12,6 +12,7 @@ const config: ViteUserConfig = defineConfig({
     exclude: isNode ? [] : [
       "tests/e2e/**",
       "tests/architecture/**",
+      "tests/deploy/**",
       "tests/mutants/**",
       "tests/sim/run/**",
       "tests/cli/{simulate,compare}_test.ts",

@@ -117,8 +117,8 @@ describe("completions", () => {
         expect(ask("kvclient get --output j")).toEqual(["json"]);
         expect(ask("kvserver --replication ")).toEqual(["2pc", "none", "paxos"]);
         expect(ask("kvclient put --ttl ")).toEqual([]);
-        const list = ask("kvserver --fail acceptor,le").map((hit) => hit.split(",").at(-1));
-        expect(list).toEqual(["learner"]);
+        // What is replaced is the whole word; zsh alone knows that it is only what follows the comma.
+        expect(ask("kvserver --fail acceptor,le")).toEqual([shell === "zsh" ? "learner" : "acceptor,learner"]);
       });
 
       it("complete values after an equals sign", () => {
