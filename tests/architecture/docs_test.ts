@@ -47,4 +47,26 @@ describe("README.md and docs", () => {
     }
     expect(missing).toEqual([]);
   });
+
+  test("have links only to what is there", () => {
+    const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)]
+      .filter((name) => name.endsWith(".md"));
+    const links = documents.flatMap((document) =>
+      [...read(document).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => ({ document, target: target! }))
+    ).filter(({ target }) => !/^https?:/.test(target));
+    const broken = links.filter(({ document, target }) => {
+      const [path, anchor] = target.split("#") as [string, string?];
+      const file = path === "" ? document : join(document, "..", path);
+      return !existsSync(join(root, file)) || (anchor !== undefined && !anchorsOf(read(file)).includes(anchor));
+    });
+    expect(links.length).toBeGreaterThan(10);
+    expect(broken).toEqual([]);
+  });
 });
+
+/** The names by which the headings of a document are linked to. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) =>
+    heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s+/g, "-")
+  );
+}
