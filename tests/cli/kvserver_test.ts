@@ -84,6 +84,7 @@ describe("the settings of kvserver", () => {
       port: 32_000,
       httpPort: 33_000,
       dataDir: "./kvserver-32000",
+      restore: null,
       password: null,
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
