@@ -23,9 +23,11 @@ export class SlotLog {
   /** The index that is being read from the log anew, and the position up to which it has come. */
   #rebuilt: SlotIndex | null = null;
   #rebuiltUpTo = 0;
-  /** Values in the order in which they came. */
+  /** Values by slot. */
   readonly #cache = new Map<number, Uint8Array>();
   #cached_bytes = 0;
+  /** No slot below this one is in the cache: to look for the first entry of a map after deletions takes ever longer. */
+  #cachedFrom = 0;
 
   /** A view of `log` that keeps up to `cache_bytes` of values in memory. */
   constructor(log: Log, cache_bytes: number) {
@@ -81,7 +83,7 @@ export class SlotLog {
     const index = this.#rebuilt ?? this.#index;
     this.#rebuiltUpTo = position;
     // However far ahead: what this replica has accepted it must not forget.
-    if (slot < index.base || index.position(slot) > position) return;
+    if (slot < index.base || index.position(slot) >= position) return;
     index.set(slot, ballot, position);
     if (index === this.#index) this.#keep(slot, value);
   }
@@ -164,19 +166,16 @@ export class SlotLog {
   }
 
   #keep(slot: number, value: Uint8Array): void {
-    const earlier = this.#cache.get(slot);
-    if (earlier !== undefined) {
-      this.#cached_bytes -= earlier.length;
-      this.#cache.delete(slot);
-    }
+    this.#cached_bytes += value.length - (this.#cache.get(slot)?.length ?? 0);
     this.#cache.set(slot, value);
-    this.#cached_bytes += value.length;
-    for (const [oldest, bytes] of this.#cache) {
-      if (this.#cached_bytes <= this.#cache_bytes || oldest === slot) return;
+    if (this.#cache.size === 1 || slot < this.#cachedFrom) this.#cachedFrom = slot;
+    while (this.#cached_bytes > this.#cache_bytes) {
+      const oldest = this.#cachedFrom;
       // What is not durable cannot be read back from the log yet.
       if (this.#index.position(oldest) > this.#log.durablePosition) return;
+      this.#cached_bytes -= this.#cache.get(oldest)?.length ?? 0;
       this.#cache.delete(oldest);
-      this.#cached_bytes -= bytes.length;
+      this.#cachedFrom++;
     }
   }
 }
