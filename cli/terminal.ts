@@ -6,7 +6,7 @@
  */
 
 /** The signals the programs listen to. */
-export type Signal = "SIGINT" | "SIGTERM";
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** A prompt that lines are typed at. */
 export interface Prompt {

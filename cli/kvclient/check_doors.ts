@@ -142,8 +142,8 @@ export class Doors {
   }
 
   #plainWay(servers: readonly ServerAddress[], first: number, isStale: boolean): Way {
-    const { password, deadline_ms } = this.#context.resolved.target;
-    const client = new PlainRespClient({ servers, first, password, deadline_ms, readOnly: isStale });
+    const { user, password, deadline_ms } = this.#context.resolved.target;
+    const client = new PlainRespClient({ servers, first, user, password, deadline_ms, readOnly: isStale });
     this.closeLater(() => {
       client.close();
       return Promise.resolve();

@@ -74,7 +74,7 @@ export function describeError(error: KvError, { resolved }: Pick<Context, "resol
       }
       return resolved.target.password === null
         ? "the server asks for a password; give it with --password-file FILE or as KVCLIENT_PASSWORD"
-        : "the server refused the password";
+        : `the server refused the user or the password: ${error.message}`;
     case "OUTCOME_UNKNOWN":
       return `${error.message}; read the key to see whether it was written`;
     default:

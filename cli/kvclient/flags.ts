@@ -34,6 +34,7 @@ export const CONNECTION: {
   readonly protocol: Flag<Protocol | undefined>;
   readonly httpPort: Flag<number | undefined>;
   readonly server: Flag<string | undefined>;
+  readonly user: Flag<string | undefined>;
   readonly password: Flag<string | undefined>;
   readonly passwordFile: Flag<string | undefined>;
   readonly timeout: Flag<number>;
@@ -78,11 +79,18 @@ export const CONNECTION: {
     summary: "several servers, instead of --server-ip and --port",
     parse: text,
   }),
+  user: valueFlag({
+    name: "user",
+    placeholder: "NAME",
+    group: SERVER,
+    summary: "the user whose password, or token, is given; without, it is the server's own",
+    parse: text,
+  }),
   password: valueFlag({
     name: "password",
     placeholder: "TEXT",
     group: SERVER,
-    summary: "the server's password; never saved",
+    summary: "the password or token, never saved; others can see it, so prefer a file or KVCLIENT_PASSWORD",
     parse: text,
   }),
   passwordFile: valueFlag({

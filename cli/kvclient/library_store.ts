@@ -32,13 +32,14 @@ class LibraryStore implements Store {
   readonly #client: KVClient;
 
   constructor(target: Target) {
-    const { servers, protocol, password, deadline_ms } = target;
+    const { servers, protocol, user, password, deadline_ms } = target;
     this.#target = target;
     this.#client = connect({
       servers,
       protocol,
       deadline_ms,
       limits: UNLIMITED,
+      ...(user === null ? {} : { user }),
       ...(password === null ? {} : { password }),
     });
   }

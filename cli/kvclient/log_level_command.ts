@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { keyFromText } from "../../src/codec/bytes.ts";
+import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import { KvError } from "../../src/core/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../../src/server/log_levels.ts";
 import { EXIT, UsageError } from "../exit_code.ts";
@@ -78,8 +78,8 @@ function changeOf(word: string | undefined, category: string | undefined): Chang
 }
 
 async function ask(server: string, change: Change | null, { resolved, signal }: Context): Promise<Answer> {
-  const { password, deadline_ms } = resolved.target;
-  const headers = new Headers(password === null ? {} : { "Authorization": `Bearer ${keyFromText(password)}` });
+  const { user, password, deadline_ms } = resolved.target;
+  const headers = new Headers(password === null ? {} : { "Authorization": authorizationOf(user, password) });
   if (change !== null) headers.set("Content-Type", "application/json");
   try {
     const response = await fetch(`http://${server}/v1/admin/log-level`, {
@@ -92,6 +92,8 @@ async function ask(server: string, change: Change | null, { resolved, signal }: 
     if (response.ok && body.levels !== undefined) return { server, levels: body.levels, error: null };
     const code = response.status === 401
       ? "UNAUTHENTICATED"
+      : response.status === 403
+      ? "PERMISSION_DENIED"
       : response.status < 500
       ? "INVALID_ARGUMENT"
       : "UNAVAILABLE";

@@ -30,6 +30,7 @@ import { KVCLIENT } from "./table.ts";
 import { resolveTarget } from "./target.ts";
 import { top } from "./top_command.ts";
 import { txn } from "./txn_command.ts";
+import { users } from "./users_command.ts";
 import { verify } from "./verify_command.ts";
 
 const COMMANDS: Readonly<Record<string, RunCommand>> = {
@@ -62,6 +63,7 @@ const OFFLINE: Readonly<Record<string, RunOffline>> = {
   simulate,
   compare,
   verify,
+  users,
 };
 
 const INTERRUPTED = 130;

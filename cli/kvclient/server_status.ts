@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import { createSocket } from "node:dgram";
 import { connect as connectSocket, isIPv6 } from "node:net";
 import { RespErrorReply, type RespReply, RespReplyParser } from "../../src/adapters/resp_reply_parser.ts";
@@ -48,19 +49,20 @@ export async function askOne(
 ): Promise<ServerStatus> {
   switch (target.protocol) {
     case "tcp":
-      return statusOfReply(await askOverTcp(server, target.password, until));
+      return statusOfReply(await askOverTcp(server, target, until));
     case "udp":
       return statusOfReply(await askOverUdp(server, until));
     default:
-      return await askOverHttp(server, target.password, until);
+      return await askOverHttp(server, target, until);
   }
 }
 
-async function askOverHttp(server: ServerAddress, password: string | null, until: AbortSignal): Promise<ServerStatus> {
-  // A header has one character per byte, so the password goes as its UTF-8 bytes.
-  const headers: Record<string, string> = password === null
-    ? {}
-    : { "Authorization": `Bearer ${keyFromText(password)}` };
+async function askOverHttp(
+  server: ServerAddress,
+  { user, password }: Target,
+  until: AbortSignal,
+): Promise<ServerStatus> {
+  const headers: Record<string, string> = password === null ? {} : { "Authorization": authorizationOf(user, password) };
   const response = await fetch(`http://${formatServer(server)}/v1/status`, { headers, signal: until });
   if (response.status === 401) {
     const { detail } = await response.json() as { readonly detail?: string };
@@ -77,7 +79,7 @@ function isStatus(body: unknown): body is ServerStatus {
   return typeof body === "object" && body !== null && "version" in body && typeof body.version === "string";
 }
 
-function askOverTcp(server: ServerAddress, password: string | null, until: AbortSignal): Promise<RespReply> {
+function askOverTcp(server: ServerAddress, { user, password }: Target, until: AbortSignal): Promise<RespReply> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket({ host: server.host, port: server.port });
     const parser = new RespReplyParser();
@@ -95,7 +97,9 @@ function askOverTcp(server: ServerAddress, password: string | null, until: Abort
     });
     socket.on("connect", () => {
       const out = new ByteWriter(256);
-      if (password !== null) writeCommand(out, ["AUTH", keyFromText(password)]);
+      if (password !== null) {
+        writeCommand(out, ["AUTH", ...(user === null ? [] : [keyFromText(user)]), keyFromText(password)]);
+      }
       writeCommand(out, ["KVSTATUS"]);
       socket.write(out.view());
     });

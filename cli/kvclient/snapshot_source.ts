@@ -6,12 +6,13 @@
  */
 import { BACKUP_MEDIA_TYPE, BackupError } from "../../src/adapters/backup/format.ts";
 import { BackupReader, type BackupSummary, type BackupVisitor } from "../../src/adapters/backup/reader.ts";
+import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import type { ServerAddress } from "../../src/client/connection.ts";
-import { keyFromText } from "../../src/codec/bytes.ts";
-import { KvError } from "../../src/core/errors.ts";
+import { KvError, type KvErrorCode } from "../../src/core/errors.ts";
 import { Failure } from "../exit_code.ts";
 import type { Context } from "./context.ts";
 import { formatServer } from "./profile.ts";
+import type { Target } from "./store.ts";
 import { addressFor } from "./target.ts";
 
 /** A server that sends nothing for so long is given up. */
@@ -64,7 +65,7 @@ async function takeFrom(server: ServerAddress, context: Context, taker: Snapshot
   const patience = new Patience(context.signal);
   try {
     patience.expect(target.deadline_ms);
-    const response = await ask(server, target.password, patience.signal).catch((error: unknown) => {
+    const response = await ask(server, target, patience.signal).catch((error: unknown) => {
       const why = patience.isOver ? `no answer within ${target.deadline_ms} ms` : messageOf(error);
       throw error instanceof KvError ? new NotBegun(error) : new NotBegun(
         `${name}: ${why}; a snapshot goes over HTTP, whatever --protocol is: give --http-port when it is not port + 1000`,
@@ -90,22 +91,14 @@ async function takeFrom(server: ServerAddress, context: Context, taker: Snapshot
   }
 }
 
-async function ask(server: ServerAddress, password: string | null, signal: AbortSignal): Promise<Response> {
-  // A header has one character per byte, so the password goes as its UTF-8 bytes.
-  const headers: Record<string, string> = password === null
-    ? {}
-    : { "Authorization": `Bearer ${keyFromText(password)}` };
+async function ask(server: ServerAddress, { user, password }: Target, signal: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = password === null ? {} : { "Authorization": authorizationOf(user, password) };
   const response = await fetch(`http://${formatServer(server)}/v1/snapshot`, { headers, signal });
   const type = response.headers.get("content-type") ?? "";
   if (response.ok && type.startsWith(BACKUP_MEDIA_TYPE) && response.body !== null) return response;
   const problem: unknown = await response.json().catch(() => null);
   if (typeof problem === "object" && problem !== null && "detail" in problem && typeof problem.detail === "string") {
-    const code = response.status === 401
-      ? "UNAUTHENTICATED"
-      : response.status === 404
-      ? "PROTOCOL_ERROR"
-      : "UNAVAILABLE";
-    throw new KvError(code, `${formatServer(server)}: ${problem.detail}`);
+    throw new KvError(codeOf(response.status), `${formatServer(server)}: ${problem.detail}`);
   }
   throw new KvError("PROTOCOL_ERROR", `${formatServer(server)} is not the HTTP port of a kvserver`);
 }
@@ -153,4 +146,17 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // What fetch throws says why only in its cause.
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+}
+
+function codeOf(status: number): KvErrorCode {
+  switch (status) {
+    case 401:
+      return "UNAUTHENTICATED";
+    case 403:
+      return "PERMISSION_DENIED";
+    case 404:
+      return "PROTOCOL_ERROR";
+    default:
+      return "UNAVAILABLE";
+  }
 }

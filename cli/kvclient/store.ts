@@ -43,6 +43,8 @@ export interface ServerHealth {
 export interface Target {
   readonly servers: readonly ServerAddress[];
   readonly protocol: Protocol;
+  /** Null for the server's own password. */
+  readonly user: string | null;
   readonly password: string | null;
   /** How long one operation may take, retries included. Milliseconds. */
   readonly deadline_ms: number;

@@ -12,6 +12,7 @@ import { CONNECTION, FLAGS, PRINTING } from "./flags.ts";
 import { LOG_LEVEL_FLAGS } from "./log_level_command.ts";
 import { SIMULATE_FLAGS } from "./simulate_flags.ts";
 import { TOP_FLAGS } from "./top_command.ts";
+import { USERS_FLAGS } from "./users_command.ts";
 import { VERIFY_FLAGS } from "./verify_command.ts";
 
 const SHARED: readonly Flag<unknown>[] = [...Object.values(CONNECTION), ...Object.values(PRINTING)];
@@ -369,6 +370,21 @@ export const KVCLIENT: Program = {
       examples: [
         ["kvclient verify history.jsonl", ""],
         ["kvclient verify --html violation.html runs/*.log", "and draw the first violation"],
+      ],
+    }),
+    offline("users", {
+      summary: "make a line for the file of kvserver --users",
+      operands: "hash|token",
+      operandCount: [1, 1],
+      description: [
+        "hash reads a password, the first line of standard input, and prints the user with its scrypt hash. token draws a " +
+        "token, shows it on standard error this once, and prints the user with its SHA-256. Neither is read from " +
+        "arguments, which other users of this machine can see.",
+      ],
+      flags: Object.values(USERS_FLAGS),
+      examples: [
+        ["kvclient users hash --name app --role read-write --prefixes app/ < secret >> users.jsonl", "a password"],
+        ["kvclient users token --name metrics >> users.jsonl", "a token; the user may read all keys"],
       ],
     }),
     COMPLETIONS,

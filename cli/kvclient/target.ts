@@ -41,6 +41,12 @@ export function resolveTarget(line: CommandLine, terminal: Terminal): Resolved {
     line.get(CONNECTION.passwordFile),
     (path) => terminal.readFile(path),
   );
+  const user = line.get(CONNECTION.user) ?? null;
+  if (user !== null && password === null) {
+    throw new UsageError(
+      `--user ${user} needs a password; give --password-file, or KVCLIENT_PASSWORD in the environment`,
+    );
+  }
   if (password !== null && profile.protocol === "udp") {
     throw new UsageError("UDP cannot carry a password; choose another --protocol");
   }
@@ -48,6 +54,7 @@ export function resolveTarget(line: CommandLine, terminal: Terminal): Resolved {
     target: {
       servers: profile.servers.map((each) => addressFor(each, profile)),
       protocol: profile.protocol,
+      user,
       password,
       deadline_ms: line.get(CONNECTION.timeout),
     },

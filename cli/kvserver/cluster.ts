@@ -49,9 +49,11 @@ export async function runCluster(line: CommandLine, terminal: Terminal, processe
       supervisor.kill();
     },
   );
+  const releaseHangUp = terminal.onSignal("SIGHUP", () => supervisor.reload());
   try {
     return await supervisor.run(signals.requested);
   } finally {
+    releaseHangUp();
     signals.release();
     await stopLogging();
   }
@@ -115,6 +117,7 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     host: line.get(FLAGS.host),
     peers,
     replication: line.get(FLAGS.replication),
+    users: line.get(FLAGS.users),
     transport: line.get(FLAGS.transport),
     "max-key-bytes": line.get(FLAGS.maxKeyBytes),
     "max-value-bytes": line.get(FLAGS.maxValueBytes),
@@ -201,6 +204,11 @@ class Supervisor {
   /** Ends all replicas at once. */
   kill(): void {
     for (const process of this.#running.values()) process.kill();
+  }
+
+  /** Has all replicas read their files again. */
+  reload(): void {
+    for (const process of this.#running.values()) process.reload();
   }
 
   /** One replica, from its first start to its end. Returns how it ended; null when it was down at the time. */

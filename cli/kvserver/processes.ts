@@ -20,6 +20,8 @@ export interface ChildProcess {
   readonly exited: Promise<ProcessExit>;
   /** Asks it to stop in good order. */
   stop(): void;
+  /** Has it read its files again: users and certificates. */
+  reload(): void;
   /** Ends it at once. */
   kill(): void;
 }
@@ -63,6 +65,7 @@ export const systemProcesses: Processes = {
       exited,
       // By its input and not by a signal: Deno tells of a process that was sent one that it died of it.
       stop: () => void child.stdin.end(),
+      reload: () => void child.kill("SIGHUP"),
       kill: () => void child.kill("SIGKILL"),
     };
   },

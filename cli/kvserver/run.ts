@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, type Logger } from "@logtape/logtape";
 import type { LogLevels } from "../../src/server/log_levels.ts";
 import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
-import { EXIT, Failure } from "../exit_code.ts";
+import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import { runProgram } from "../program.ts";
 import type { Terminal } from "../terminal.ts";
+import { usersOf } from "./access_files.ts";
 import { runCluster } from "./cluster.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import { type Processes, STOP_WITH_STDIN } from "./processes.ts";
@@ -30,6 +31,8 @@ export interface Running {
   ready(): Promise<void>;
   /** Calls back once if the server can no longer serve, such as when its disk fails. */
   onFailure(callback: (error: Error) => void): void;
+  /** Takes other users from now on. */
+  replaceUsers(users: string): void;
   /** Finishes what was accepted, syncs, and stops. */
   close(): Promise<void>;
 }
@@ -58,11 +61,15 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
   const settings = settingsOf(line, (path) => terminal.readFile(path), drawSeed);
   const logLevels = await startLogging(line, terminal);
   const logger = getLogger([LOG_CATEGORY, "kvserver"]);
+  let reload = (): void => {};
+  // Asked for before there is a server, it is no reason to end, which is what the signal does by itself.
+  const releaseHangUp = terminal.onSignal("SIGHUP", () => reload());
   const stop = stopOnSignals(terminal, (signal) => logger.info("{signal}: stopping", { signal }));
   try {
     const server = await startOrFail(settings, logLevels, start);
+    reload = (): void => reloadAccess(line, terminal, server, logger);
     const failure = new Promise<Error>((resolve) => server.onFailure(resolve));
-    if (settings.password === null && !isLoopback(settings.host)) {
+    if (settings.password === null && settings.users === null && !isLoopback(settings.host)) {
       logger.warning("listening on {host} without a password: whoever can reach it can read and write everything", {
         host: settings.host,
       });
@@ -87,8 +94,26 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
     }
     return await close(server, failed);
   } finally {
+    releaseHangUp();
     stop.release();
     await stopLogging();
+  }
+}
+
+/** Reads the files again that say who may come in. One that cannot be used changes nothing. */
+function reloadAccess(line: CommandLine, terminal: Terminal, server: Running, logger: Logger): void {
+  try {
+    const hasPassword = (line.get(FLAGS.password) ?? line.get(FLAGS.passwordFile)) !== undefined;
+    const users = usersOf(line.get(FLAGS.users), hasPassword, (path) => terminal.readFile(path));
+    if (users === null) {
+      logger.info("SIGHUP: there is nothing to read again; --users is not given");
+      return;
+    }
+    server.replaceUsers(users);
+    logger.info("SIGHUP: the users of {file} from now on", { file: line.get(FLAGS.users) });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    logger.error("SIGHUP: {message}; everything stays as it was", { message: error.message });
   }
 }
 

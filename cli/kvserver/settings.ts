@@ -10,6 +10,7 @@ import type { ClusterOptions } from "../../src/server/cluster/options.ts";
 import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../exit_code.ts";
+import { usersOf } from "./access_files.ts";
 import { placeAmong } from "./peers.ts";
 import { FLAGS } from "./table.ts";
 
@@ -24,6 +25,8 @@ export interface Settings {
   /** The file of the snapshot that the data begins with; null for data that is there, or none. */
   readonly restore: string | null;
   readonly password: string | null;
+  /** The text of the file of users; null for none. */
+  readonly users: string | null;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
@@ -52,13 +55,16 @@ export function settingsOf(
     throw new UsageError(`--memory keeps nothing on disk, but --data-dir is ${dataDir}; give one of the two`);
   }
   const restore = restoreOf(line);
+  const password = passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile);
+  const users = usersOf(line.get(FLAGS.users), password !== null, readFile);
   return {
     host: line.get(FLAGS.host),
     port,
     httpPort: httpPortOf(line, port),
     dataDir: memory ? null : dataDir ?? `./kvserver-${port}`,
     restore,
-    password: passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile),
+    password,
+    users,
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),

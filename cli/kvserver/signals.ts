@@ -3,9 +3,12 @@
  *
  * @module
  */
-import type { Signal, Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
-const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** The signals that ask to stop. */
+export type StopSignal = keyof typeof SIGNAL_NUMBERS;
 
 /** A wish to stop. */
 export interface StopRequest {
@@ -18,7 +21,7 @@ export interface StopRequest {
 /** The first signal asks to stop, the second ends the process as the signal itself would, after `onSecond`. */
 export function stopOnSignals(
   terminal: Terminal,
-  onFirst: (signal: Signal) => void,
+  onFirst: (signal: StopSignal) => void,
   onSecond: () => void = () => {},
 ): StopRequest {
   const releases: (() => void)[] = [];

@@ -48,6 +48,7 @@ export const FLAGS: {
   readonly restore: Flag<string | undefined>;
   readonly password: Flag<string | undefined>;
   readonly passwordFile: Flag<string | undefined>;
+  readonly users: Flag<string | undefined>;
   readonly maxKeyBytes: Flag<number>;
   readonly maxValueBytes: Flag<number>;
   readonly snapshotEvery: Flag<number>;
@@ -123,6 +124,16 @@ export const FLAGS: {
     placeholder: "FILE",
     group: ACCESS,
     summary: "a file whose first line is the password",
+    parse: text,
+    completes: "file",
+  }),
+  users: valueFlag({
+    name: "users",
+    placeholder: "FILE",
+    group: ACCESS,
+    summary:
+      "users with passwords or tokens (hashed), roles and key prefixes, a JSON object in a line; read again at " +
+      "SIGHUP. Make lines with kvclient users",
     parse: text,
     completes: "file",
   }),
@@ -298,6 +309,7 @@ export const KVSERVER: Program = {
         ["kvserver", "serve on 127.0.0.1, TCP and UDP port 32000, HTTP port 33000"],
         ["kvserver --port 32010 --data-dir /var/lib/kv", "another port and directory"],
         ["kvserver --host 0.0.0.0 --password-file secret", "for the network, with a password"],
+        ["kvserver --host 0.0.0.0 --users users.jsonl", "for the network, with users; kill -HUP reads the file again"],
         [
           "kvserver --port 32001 --peers 127.0.0.1:32000,127.0.0.1:32001,127.0.0.1:32002",
           "one replica of three; start the others likewise",

@@ -28,7 +28,9 @@ export interface ConnectOptions extends ClientTuning {
   readonly servers?: string | readonly (string | ServerAddress)[];
   /** How to speak to the servers. @default "tcp" */
   readonly protocol?: Protocol;
-  /** The servers' password. @default none */
+  /** The user whose password it is. @default the server's own password needs none */
+  readonly user?: string;
+  /** The servers' password; with a user, that user's password or token; over HTTP, a token alone will do. @default none */
   readonly password?: string;
 }
 
@@ -69,7 +71,7 @@ export function connect<Value>(options: ConnectOptions & { readonly codec: Value
 export function connect<Value>(
   options: ConnectOptions & { readonly codec?: ValueCodec<Value> } = {},
 ): KVClient<Value> {
-  const { protocol = "tcp", servers: given = [], password: _, ...rest } = options;
+  const { protocol = "tcp", servers: given = [], password: _password, user: _user, ...rest } = options;
   const fallback = DEFAULT_PORT[protocol];
   if (fallback === undefined) {
     throw new KvError("INVALID_ARGUMENT", `protocol "${String(protocol)}"; it is tcp, udp, http or rpc`);
@@ -80,8 +82,11 @@ export function connect<Value>(
   return new KVClient<Value>({ ...rest, servers, connector, clock: clientClock, random: systemRandom });
 }
 
-function connectorOf(protocol: Protocol, { password }: ConnectOptions): Connector {
-  const secret = password === undefined ? {} : { password };
+function connectorOf(protocol: Protocol, { user, password }: ConnectOptions): Connector {
+  if (user !== undefined && password === undefined) {
+    throw new KvError("INVALID_ARGUMENT", `user "${user}" without a password; give one, or neither`);
+  }
+  const secret = { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };
   switch (protocol) {
     case "tcp":
       return tcpConnector(secret);

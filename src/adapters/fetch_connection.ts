@@ -12,6 +12,7 @@ import type { Command } from "../core/kv/command.ts";
 import { decodeCommand } from "../core/kv/command_codec.ts";
 import { isStaleRead, withoutMark } from "../core/kv/stale_read.ts";
 import { encodeResult } from "../core/kv/result_codec.ts";
+import { toBase64 } from "../codec/base64.ts";
 import type { Result } from "../core/kv/result.ts";
 import { boundsQuery, type HttpAnswer, problemOf } from "./http_exchange.ts";
 import { HttpWatchReader } from "./http_watch.ts";
@@ -22,7 +23,9 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** How to speak over HTTP. */
 export interface HttpConnectorOptions {
-  /** The server's password, sent as a bearer token. @default none */
+  /** The user whose password it is. @default none: the password is the server's, or a token that names its user */
+  readonly user?: string;
+  /** The server's password or a token, sent as a bearer token; with a user, that user's. @default none */
   readonly password?: string;
   /** Speak TLS. @default false */
   readonly secure?: boolean;
@@ -45,7 +48,14 @@ export function originOf(address: ServerAddress, options: HttpConnectorOptions):
 
 /** The headers that every request has. */
 export function commonHeaders(options: HttpConnectorOptions): Record<string, string> {
-  return options.password === undefined ? {} : { "Authorization": `Bearer ${headerText(options.password)}` };
+  const { user, password } = options;
+  return password === undefined ? {} : { "Authorization": authorizationOf(user ?? null, password) };
+}
+
+/** The header that says who asks. */
+export function authorizationOf(user: string | null, password: string): string {
+  if (user === null) return `Bearer ${headerText(password)}`;
+  return `Basic ${toBase64(new TextEncoder().encode(`${user}:${password}`))}`;
 }
 
 /** Headers have one character per byte, and servers compare bytes. */

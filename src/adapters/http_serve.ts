@@ -14,8 +14,8 @@ import type { AddressInfo, Socket } from "node:net";
 
 /** What to serve, and where. */
 export interface HttpServeOptions {
-  /** Answers a request; it handles its own errors. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers a request; it handles its own errors. `address` gives the address that it comes from. */
+  readonly fetch: (request: Request, address: () => string) => Response | Promise<Response>;
   /** The address to listen on. */
   readonly host: string;
   /** The port to listen on; 0 for any that is free. */
@@ -63,9 +63,15 @@ interface BunRuntime {
     port: number;
     idleTimeout: number;
     maxRequestBodySize: number;
-    fetch: (request: Request) => Response | Promise<Response>;
+    fetch: (request: Request, server: BunServer) => Response | Promise<Response>;
     error: (error: unknown) => Response;
-  }): { readonly port?: number | undefined; stop(closeActiveConnections?: boolean): Promise<void> };
+  }): BunServer;
+}
+
+interface BunServer {
+  readonly port?: number | undefined;
+  requestIP(request: Request): { readonly address: string } | null;
+  stop(closeActiveConnections?: boolean): Promise<void>;
 }
 
 /**
@@ -106,7 +112,7 @@ function serveOnBun(bun: BunRuntime, options: HttpServeOptions): HttpServer {
     // Whole seconds, at most 255.
     idleTimeout: Math.min(255, Math.ceil((options.idle_ms ?? DEFAULT_IDLE_MS) / 1000)),
     maxRequestBodySize: options.maxBody_bytes ?? DEFAULT_MAX_BODY_BYTES,
-    fetch: options.fetch,
+    fetch: (request, server) => options.fetch(request, () => server.requestIP(request)?.address ?? "?"),
     error: failed,
   });
   return {
@@ -122,7 +128,7 @@ async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
   ]);
   // The address stands in for the Host header that an HTTP/1.0 client may leave out.
   const hostname = options.host.includes(":") ? `[${options.host}]` : options.host;
-  const listener = getRequestListener(options.fetch, { overrideGlobalObjects: false, hostname });
+  const listener = getRequestListener(withAddress(options.fetch), { overrideGlobalObjects: false, hostname });
   const onError = options.onError ?? (() => undefined);
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAlive: true },
@@ -142,6 +148,19 @@ async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
       server.closeIdleConnections();
       return finishOrCut(closed, deadline_ms, () => server.closeAllConnections()).finally(() => clearInterval(sweep));
     }),
+  };
+}
+
+/** What @hono/node-server hands over beside a request. */
+interface NodeBindings {
+  readonly incoming: { readonly socket?: { readonly remoteAddress?: string | undefined } | null };
+}
+
+function withAddress(
+  fetch: HttpServeOptions["fetch"],
+): (request: Request, bindings: unknown) => Response | Promise<Response> {
+  return (request, bindings) => {
+    return fetch(request, () => (bindings as NodeBindings).incoming.socket?.remoteAddress ?? "?");
   };
 }
 

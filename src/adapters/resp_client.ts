@@ -52,7 +52,7 @@ const CODES: ReadonlyMap<string, KvErrorCode> = new Map<string, KvErrorCode>([
   ["TOOLARGE", "MESSAGE_TOO_LARGE"],
   ["NOAUTH", "UNAUTHENTICATED"],
   ["WRONGPASS", "UNAUTHENTICATED"],
-  ["NOPERM", "UNAUTHENTICATED"],
+  ["NOPERM", "PERMISSION_DENIED"],
 ]);
 
 /** The error that a RESP error line stands for. */

@@ -20,7 +20,9 @@ import { addressText, socketError } from "./socket_errors.ts";
 
 /** How to connect over TCP. */
 export interface TcpConnectorOptions {
-  /** The server's password. @default none */
+  /** The user whose password it is. @default "default" */
+  readonly user?: string;
+  /** The server's or the user's password, or a token of the user. @default none */
   readonly password?: string;
 }
 
@@ -68,7 +70,9 @@ class TcpConnection implements Connection {
     this.#socket = socket;
     socket.on("connect", () => {
       this.#connected = true;
-      const auth = options.password === undefined ? [] : ["AUTH", "default", utf8(options.password)];
+      const auth = options.password === undefined
+        ? []
+        : ["AUTH", utf8(options.user ?? "default"), utf8(options.password)];
       writeCommand(this.#out, ["HELLO", "3", ...auth]);
       this.#expected.push({ for: "hello" });
       this.#flush();

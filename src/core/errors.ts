@@ -47,6 +47,8 @@ export type KvErrorCode =
   | "MESSAGE_TOO_LARGE"
   /** The server asks for a password, or refused the one given. */
   | "UNAUTHENTICATED"
+  /** The user may not do this; the message names the key and what the user may do. Nothing was changed. */
+  | "PERMISSION_DENIED"
   /** The peer speaks another protocol, or answered what cannot be understood. */
   | "PROTOCOL_ERROR"
   /** The client, server or store was closed; nothing was changed. */

@@ -23,6 +23,8 @@ import { MemoryLog } from "../log/memory_log.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Log } from "../ports/log.ts";
 import { VERSION } from "../version.ts";
+import { Logins } from "./access/logins.ts";
+import { parseUsers } from "./access/user_table.ts";
 import { checkDataKind } from "./cluster/data_kind.ts";
 import { claimPlace } from "./cluster/place_file.ts";
 import { type ClusterOptions, placeOf, protocolOf } from "./cluster/options.ts";
@@ -61,8 +63,10 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
    * @default null
    */
   readonly restore?: string | null;
-  /** Asked of every client. @default null */
+  /** The password of the user `default`, who may do everything. Clients must give it, or be one of {@link users}. @default null */
   readonly password?: string | null;
+  /** Users with passwords, tokens, roles and scopes: the text of a file of users, see docs/security.md. @default none */
+  readonly users?: string | null;
   /** The server's place among other replicas. @default it has none */
   readonly cluster?: ClusterOptions;
   /** Sizes other than the usual. */
@@ -110,6 +114,13 @@ export interface RunningServer extends AsyncDisposable {
   ready(): Promise<void>;
   /** Calls back once if the server can no longer serve, such as when its disk fails. */
   onFailure(callback: (error: KvError) => void): void;
+  /**
+   * Takes other users from now on: the text of a file of users. Clients whose user is gone, or may do something else
+   * now, are closed.
+   *
+   * @throws {Error} naming the first line that cannot be used; everything stays as it was
+   */
+  replaceUsers(users: string): void;
   /** Takes no more requests, finishes what was accepted, makes it durable, and stops. */
   close(): Promise<void>;
 }
@@ -124,7 +135,7 @@ const CLOSE_DEADLINE_MS = 5000;
  * Starts a server: recovers the data in `dataDir`, then listens.
  *
  * @throws {LogError} when the data cannot be used: damaged, written by a newer version, in use by another process
- * @throws {Error} of the operating system when a port cannot be listened on
+ * @throws {Error} of the operating system when a port cannot be listened on; naming a line of `users` that is wrong
  *
  * @example
  * ```ts
@@ -172,6 +183,7 @@ async function start(
   const { host = "127.0.0.1" } = options;
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
+  const logins = loginsOf(options);
   await restore(options, parts, logger);
   const metrics = new ServerMetrics(systemClock, spansOf(options, logger));
   const base = createBase(options, parts, metrics, logger);
@@ -197,7 +209,7 @@ async function start(
   const service = new Service(replication, base.store);
   // The port that INFO tells of is known once the socket listens; with port 0 not before.
   const bound = { tcp: options.port };
-  const context = contextOf(options, service, stats, metrics, figures, bound, logger);
+  const context = contextOf(options, service, stats, metrics, figures, bound, logins, logger);
 
   const tcp: TcpServer = await startTcpServer({
     context,
@@ -210,7 +222,9 @@ async function start(
   bound.tcp = tcp.port;
   const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
   stops.push(() => udp.close());
-  const http = options.httpPort === 0 ? null : await startHttp(options, service, metrics, figures, base, logger);
+  const http = options.httpPort === 0
+    ? null
+    : await startHttp(options, service, metrics, figures, base, logins, logger);
   if (http !== null) stops.push(() => http.close(deadline_ms));
 
   return {
@@ -221,6 +235,11 @@ async function start(
     },
     ready: () => untilReady(replication),
     onFailure: (callback) => replication.onFailure(callback),
+    replaceUsers: (users) => {
+      logins.replaceUsers(parseUsers(users));
+      context.recheckAccess();
+      http?.recheck();
+    },
     close: stopAll,
     [Symbol.asyncDispose]: stopAll,
   };
@@ -241,6 +260,10 @@ async function restore(options: ServerOptions, parts: ServerParts, logger: Logge
     parts,
     logger,
   });
+}
+
+function loginsOf({ password = null, users = null }: ServerOptions): Logins {
+  return new Logins({ clock: systemClock, password, users: users === null ? null : parseUsers(users) });
 }
 
 function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerMetrics, logger: Logger): Base {
@@ -303,6 +326,7 @@ function contextOf(
   metrics: ServerMetrics,
   figures: () => Figures,
   bound: { readonly tcp: number },
+  logins: Logins,
   logger: Logger,
 ): ServerContext {
   const { maxCommandBytes } = service.store.limits;
@@ -317,7 +341,6 @@ function contextOf(
       version: VERSION,
       runtime: runtimeName(),
       processId: process.pid,
-      password: options.password ?? null,
       get tcpPort(): number {
         return bound.tcp;
       },
@@ -326,6 +349,7 @@ function contextOf(
       memoryBytes: () => process.memoryUsage.rss(),
       figures,
     },
+    logins,
     limits: {
       maxBulkBytes: Math.max(DEFAULT_RESP_LIMITS.maxBulkBytes, maxCommandBytes),
       maxRequestBytes: Math.max(DEFAULT_RESP_LIMITS.maxRequestBytes, 2 * maxCommandBytes),
@@ -387,8 +411,9 @@ async function startHttp(
   metrics: ServerMetrics,
   figures: () => Figures,
   { log, replica }: Base,
+  logins: Logins,
   logger: Logger,
-): Promise<HttpServer> {
+): Promise<HttpServer & Pick<HttpApp, "recheck">> {
   const { info, stats } = figures();
   const app: HttpApp = createHttpApp({
     service,
@@ -396,7 +421,7 @@ async function startHttp(
     stats,
     metrics,
     info,
-    password: options.password ?? null,
+    logins,
     log: () => log.status(),
     memory: memoryFigures,
     cluster: () => replica?.figures() ?? null,
@@ -412,6 +437,7 @@ async function startHttp(
   });
   return {
     port: server.port,
+    recheck: () => app.recheck(),
     close: (deadline_ms) => {
       app.close();
       return server.close(deadline_ms);

@@ -17,6 +17,8 @@ export class ServerStats {
   connectionsOpen = 0;
   /** Commands executed, those refused included. */
   commands = 0;
+  /** Logins refused: wrong users, passwords and tokens, over TCP and HTTP. */
+  loginsRefused = 0;
   /** Error replies. */
   errors = 0;
   /** Requests that were not RESP. */

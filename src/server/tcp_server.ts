@@ -22,6 +22,8 @@ export interface TcpServerOptions {
   readonly maxConnections?: number;
   /** A client silent for this long is closed; 0 for never. @default 0 */
   readonly idleTimeout_ms?: number;
+  /** Where clients must log in, one that has not within this long is closed. @default 10000 */
+  readonly loginTimeout_ms?: number;
   /**
    * Takes over the connections of other replicas, those whose first byte is {@link PEER_FIRST_BYTE}, with the bytes
    * that were read from them. They are not counted as clients. @default none: such a connection is a client's
@@ -46,6 +48,8 @@ const TOO_MANY = textToBytes("-ERR max number of clients reached\r\n");
 const CLOSE_DEADLINE_MS = 5000;
 /** How long a client may take to read the last replies before its socket is cut. */
 const LINGER_MS = 5000;
+/** How long a client may hold a connection without showing who it is. */
+const LOGIN_MS = 10_000;
 /** How many connections the system may hold ready for us. */
 const BACKLOG = 1024;
 
@@ -83,6 +87,7 @@ class Door {
   readonly #context: ServerContext;
   readonly #maxConnections: number;
   readonly #idleTimeout_ms: number;
+  readonly #loginTimeout_ms: number;
   readonly #acceptPeer: TcpServerOptions["acceptPeer"];
   /** How many connections over the limit have not sent anything. */
   #undecided = 0;
@@ -91,6 +96,7 @@ class Door {
     this.#context = options.context;
     this.#maxConnections = options.maxConnections ?? 10_000;
     this.#idleTimeout_ms = options.idleTimeout_ms ?? 0;
+    this.#loginTimeout_ms = options.loginTimeout_ms ?? LOGIN_MS;
     this.#acceptPeer = options.acceptPeer;
   }
 
@@ -124,7 +130,11 @@ class Door {
     const onInputEnd = (): void => guarded(connection, () => connection.onInputEnd());
     // "close" follows, and does the work.
     const onError = (): void => void socket.destroy();
+    const patience = connection.state.authenticated ? null : context.clock.after(this.#loginTimeout_ms, () => {
+      if (!connection.state.authenticated) connection.drop(`has not logged in within ${this.#loginTimeout_ms} ms`);
+    });
     const leave = (): void => {
+      patience?.cancel();
       this.clients.delete(connection);
       context.clients.delete(connection.id);
       context.stats.connectionsOpen--;

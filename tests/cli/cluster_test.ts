@@ -29,6 +29,10 @@ class FakeReplica implements ChildProcess {
     this.end({ code: null, signal: "SIGKILL" });
   }
 
+  reload(): void {
+    this.told.push("reload");
+  }
+
   ready(): void {
     this.say("stdout", "kvserver 0.1.0 is ready: replica 1 of 3");
   }

@@ -40,7 +40,13 @@ describe("the health of a real server", async () => {
   });
 
   async function ask(protocol: Protocol, port: number, password: string | null): Promise<readonly ServerHealth[]> {
-    const store = connectLibrary({ servers: [{ host: "127.0.0.1", port }], protocol, password, deadline_ms: 5000 });
+    const store = connectLibrary({
+      servers: [{ host: "127.0.0.1", port }],
+      protocol,
+      user: null,
+      password,
+      deadline_ms: 5000,
+    });
     try {
       return await store.health();
     } finally {

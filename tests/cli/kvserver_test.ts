@@ -37,6 +37,12 @@ class FakeServer implements Running {
     this.fail = callback;
   }
 
+  replaced: string[] = [];
+
+  replaceUsers(users: string): void {
+    this.replaced.push(users);
+  }
+
   close(): Promise<void> {
     this.closed++;
     return this.finishClose;
@@ -86,6 +92,7 @@ describe("the settings of kvserver", () => {
       dataDir: "./kvserver-32000",
       restore: null,
       password: null,
+      users: null,
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
       maxConnections: 10_000,
@@ -296,4 +303,35 @@ describe("kvserver", () => {
       expect(terminal.output).toBe("");
     });
   }
+});
+
+describe("users", () => {
+  const line = (name: string): string =>
+    `{"user":"${name}","role":"read-only","tokens":["sha256$${"A".repeat(43)}"]}\n`;
+
+  it("come from a file, and an error names its line", async () => {
+    expect(await settingsOf(["--users", "u"], { files: { u: line("a") } })).toMatchObject({ users: line("a") });
+    const wrong = await settingsOf(["--users", "u"], { files: { u: `${line("a")}{}\n` } });
+    expect(wrong).toContain("2: ");
+    expect(wrong).toContain("--users u, line 2: ");
+    expect(await settingsOf(["--users", "none"])).toContain("--users none: ENOENT");
+    const both = await settingsOf(["--users", "u", "--password", "p"], { files: { u: line("default") } });
+    expect(both).toContain("leave one of the two out");
+  });
+
+  it("are read again at SIGHUP; a file that cannot be used changes nothing", async () => {
+    const { terminal, code, server } = run(["--users", "u", "--log-level", "info"], { files: { u: line("a") } });
+    const started = await server;
+    await until(() => terminal.output !== "");
+    terminal.files.set("u", line("b"));
+    terminal.signal("SIGHUP");
+    expect(started.replaced).toEqual([line("b")]);
+    terminal.files.set("u", "nonsense");
+    terminal.signal("SIGHUP");
+    expect(started.replaced).toEqual([line("b")]);
+    terminal.signal("SIGTERM");
+    expect(await code).toBe(0);
+    expect(terminal.error).toContain("everything stays as it was");
+    expect(terminal.error).not.toContain("nonsense");
+  });
 });

@@ -95,6 +95,21 @@ describe("the TCP door", () => {
     expect(server.connections()).toBe(0);
   });
 
+  it("closes who does not log in in time, however it drips, and nobody who has", async () => {
+    const notices: string[] = [];
+    const { server } = await start({ password: "s3cret", notices }, { loginTimeout_ms: 3000 });
+    const [good, silent, drip] = [await client(server), await client(server), await client(server)];
+    expect(await good.call("AUTH", "s3cret")).toBe(OK);
+    drip.raw("*2\r\n$4\r\nAUTH\r\n$1000\r\n");
+    const dripping = setInterval(() => drip.socket.write("x"), 10);
+    drip.socket.on("error", () => {});
+    await until(() => silent.closed && drip.closed, "both were closed");
+    clearInterval(dripping);
+    expect(notices.filter((notice) => notice.includes("has not logged in within 3000 ms"))).toHaveLength(2);
+    expect(notices.join("\n")).not.toContain("s3cret");
+    expect(await good.call("PING")).toBe("+PONG\r\n");
+  });
+
   it("holds little for a client that does not read, and serves others meanwhile", async () => {
     const { server, context } = await start();
     const [slow, other] = [await client(server), await client(server)];

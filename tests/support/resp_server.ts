@@ -9,6 +9,8 @@ import type { Limits } from "../../src/core/kv/limits.ts";
 import { KVStore } from "../../src/core/kv/kv_store.ts";
 import type { Replication } from "../../src/core/replication.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import { Logins } from "../../src/server/access/logins.ts";
+import type { UserTable } from "../../src/server/access/user_table.ts";
 import { commandTable } from "../../src/server/resp/command_table.ts";
 import { type RespConfig, type RespLimits, ServerContext } from "../../src/server/resp/server_context.ts";
 import { Service } from "../../src/server/service.ts";
@@ -23,6 +25,8 @@ export interface TestContextOptions extends ImmediateOptions {
   readonly storeLimits?: Partial<Limits>;
   readonly notices?: string[];
   readonly clock?: Clock;
+  readonly password?: string;
+  readonly users?: UserTable;
 }
 
 /** A context, and what is below it. */
@@ -57,12 +61,16 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     clock: options.clock ?? systemClock,
     random: systemRandom,
     stats,
+    logins: new Logins({
+      clock: options.clock ?? systemClock,
+      password: options.password ?? null,
+      users: options.users ?? null,
+    }),
     limits: options.limits ?? {},
     config: {
       version: "0.0.0-test",
       runtime: "test",
       processId: 1,
-      password: null,
       tcpPort: 0,
       maxConnections: 10_000,
       idleTimeout_ms: 0,

@@ -22,6 +22,8 @@ export interface PlainRespOptions {
   readonly servers: readonly ServerAddress[];
   /** @default 0 */
   readonly first?: number;
+  /** Null for the server's own password. */
+  readonly user: string | null;
   readonly password: string | null;
   /** How long one operation may take. */
   readonly deadline_ms: number;
@@ -121,7 +123,7 @@ export class PlainRespClient {
   /** The connection in use, or one to the next server that can be reached. */
   async #connected(until_ms: number): Promise<PlainConnection> {
     if (this.#connection?.isOpen === true) return this.#connection;
-    const { servers, password, readOnly } = this.#options;
+    const { servers, user, password, readOnly } = this.#options;
     // Where the last one broke, the next server is tried first.
     if (this.#connection !== null) this.#at = (this.#at + 1) % servers.length;
     this.#connection = null;
@@ -132,7 +134,7 @@ export class PlainRespClient {
       try {
         const connection = await PlainConnection.open(servers[this.#at]!, left_ms);
         const greeting: PlainCommand[] = [
-          ...password === null ? [] : [["AUTH", keyFromText(password)]],
+          ...password === null ? [] : [["AUTH", ...(user === null ? [] : [keyFromText(user)]), keyFromText(password)]],
           ...readOnly ? [["READONLY"]] : [],
         ];
         if (greeting.length > 0) {

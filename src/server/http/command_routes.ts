@@ -7,6 +7,7 @@ import { resultToJson, txnFromJson } from "../../core/kv/json/json_form.ts";
 import type { Service } from "../service.ts";
 import { boundResult } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
+import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { problemOfResult } from "./problem.ts";
 import { readJson } from "./request_body.ts";
@@ -15,20 +16,27 @@ import { check, txnSchema } from "./schemas.ts";
 import { settle } from "./settle.ts";
 
 /** Serves `POST /v1/txn`; bodies have at most `limit` bytes. */
-export function postTxn(service: Service, limit: number): Handler {
+export function postTxn(service: Service, gate: HttpGate, limit: number): Handler {
   return async (c) => {
     const once = onceHeaders(c.req.raw.headers);
     const txn = txnFromJson(check(txnSchema, await readJson(c.req.raw, limit)));
-    const result = await settle(service, withOnce(once, txn), boundResult);
+    const command = withOnce(once, txn);
+    gate.permit(c.req.raw, command);
+    const result = await settle(service, command, boundResult);
     if (result.type === "error") return problemOfResult(result);
     return c.json(resultToJson(result));
   };
 }
 
 /** Serves `PUT` and `DELETE` of a session: opens it, or shows that it is there, with its incarnation; closes it. */
-export function changeSession(service: Service, type: "openSession" | "closeSession"): Handler {
+export function changeSession(
+  service: Service,
+  gate: HttpGate,
+  type: "openSession" | "closeSession",
+): Handler {
   return (c) => {
     const session = parseSession(sessionInPath(c.req.raw.url));
+    gate.permit(c.req.raw, { type, session });
     return settle(service, { type, session }, (result) => {
       if (result.type === "error") return problemOfResult(result);
       const headers = new Headers({ "KV-Revision": String(result.revision) });

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { PEER_PATH } from "../../adapters/peers/http_hello.ts";
 import { CodecError } from "../../codec/byte_reader.ts";
-import { textToBytes } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LogStatus } from "../../ports/log.ts";
+import type { Logins } from "../access/logins.ts";
 import type { LogLevels } from "../log_levels.ts";
 import { METRICS_MEDIA_TYPE } from "../metrics/exposition.ts";
 import { metricsText } from "../metrics/metrics_page.ts";
@@ -20,6 +20,7 @@ import type { ServerStats } from "../stats.ts";
 import { type ClusterFigures, type Figures, type MemoryFigures, type ServerInfo, statusPage } from "../status_page.ts";
 import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
+import { HttpGate } from "./gate.ts";
 import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
 import { getHealth, getReadiness } from "./health_routes.ts";
 import { HttpMeters } from "./http_meters.ts";
@@ -39,8 +40,8 @@ export interface HttpAppOptions {
   /** What `/metrics` shows beside the figures. @default only what this door counts */
   readonly metrics?: ServerMetrics;
   readonly info: ServerInfo;
-  /** The bearer token that clients must send, or null for none. The pages for orchestrators are always open. */
-  readonly password: string | null;
+  /** Finds out who a client is. The pages for orchestrators are always open. */
+  readonly logins: Logins;
   /** The log's figures, or null for a server that keeps none. */
   readonly log: () => LogStatus | null;
   /** The process's memory. */
@@ -63,8 +64,10 @@ export interface HttpAppOptions {
 export interface HttpApp {
   /** The app, for those who mount it. Requests that do not come through {@link fetch} are not counted. */
   readonly app: Hono;
-  /** Answers one request. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers one request; `address` says where it comes from. */
+  readonly fetch: (request: Request, address?: () => string) => Response | Promise<Response>;
+  /** Users may be others now: ends the watches of those who would not be let in as they were. */
+  recheck(): void;
   /** Ends the watches and gives up snapshots, so that a server that is closing need not wait for them. */
   close(): void;
 }
@@ -80,8 +83,11 @@ const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 /** Builds the front door. */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
-  const { service, stats, metrics = new ServerMetrics(options.clock) } = options;
+  const { service, stats, peerFetch, metrics = new ServerMetrics(options.clock) } = options;
+  // Replicas show who they are in their own way.
+  const isPeers = (path: string): boolean => peerFetch !== undefined && path === PEER_PATH;
   const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
+  const gate = new HttpGate(options.logins, stats, (path) => OPEN_PATHS.has(path) || isPeers(path));
   const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
   const snapshots = new SnapshotRoute({
     service,
@@ -90,25 +96,24 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     limits: { ...DEFAULT_SNAPSHOT_LIMITS, ...options.snapshotLimits },
   });
   const routes: readonly Route[] = [
-    ["GET", KV_ROUTE, getEntry(service)],
-    ["PUT", KV_ROUTE, putEntry(service)],
-    ["DELETE", KV_ROUTE, deleteEntry(service)],
-    ["GET", "/v1/kv", listEntries(service)],
-    ["DELETE", "/v1/kv", deleteEntries(service)],
-    ["POST", "/v1/txn", postTxn(service, bodyLimit)],
-    ["PUT", SESSION_ROUTE, changeSession(service, "openSession")],
-    ["DELETE", SESSION_ROUTE, changeSession(service, "closeSession")],
-    ["GET", "/v1/watch", watches.handler()],
-    ["GET", "/v1/events", listEvents(service)],
+    ["GET", KV_ROUTE, getEntry(service, gate)],
+    ["PUT", KV_ROUTE, putEntry(service, gate)],
+    ["DELETE", KV_ROUTE, deleteEntry(service, gate)],
+    ["GET", "/v1/kv", listEntries(service, gate)],
+    ["DELETE", "/v1/kv", deleteEntries(service, gate)],
+    ["POST", "/v1/txn", postTxn(service, gate, bodyLimit)],
+    ["PUT", SESSION_ROUTE, changeSession(service, gate, "openSession")],
+    ["DELETE", SESSION_ROUTE, changeSession(service, gate, "closeSession")],
+    ["GET", "/v1/watch", watches.handler(gate)],
+    ["GET", "/v1/events", listEvents(service, gate)],
     ["GET", "/v1/snapshot", snapshots.handler()],
     ...operatorRoutes(options, metrics),
   ];
 
   const app = new Hono({ getPath: routeOf });
-  if (options.password !== null) requirePassword(app, options.password);
+  if (!options.logins.isOpen) app.use("*", gate.middleware());
   for (const [method, path, handler] of routes) app.on(method, path, handler);
-  app.route("/", createRpcApp(service, bodyLimit));
-  const { peerFetch } = options;
+  app.route("/", createRpcApp(service, gate, bodyLimit));
   if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
   const served = [...routes, ["POST", "/v1/rpc"]] as const;
   app.notFound(unserved(served));
@@ -120,8 +125,10 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const answer = (request: Request): Response | Promise<Response> => app.fetch(request);
   return {
     app,
-    fetch: (request) => {
+    recheck: () => watches.recheck(gate),
+    fetch: (request, address) => {
       if (peerFetch !== undefined && request.url.endsWith(PEER_PATH)) return answer(request);
+      if (address !== undefined) gate.note(request, address());
       stats.httpRequests++;
       return meters.measure(request, answer);
     },
@@ -193,25 +200,4 @@ function unserved(routes: readonly (readonly [method: Method, path: string, ...u
       { "Allow": `${allow}, OPTIONS` },
     );
   };
-}
-
-function requirePassword(app: Hono, password: string): void {
-  const expected = textToBytes(password);
-  app.use("*", async (c: Context, next) => {
-    if (!OPEN_PATHS.has(c.req.path)) {
-      const header = /^Bearer +(.*)$/i.exec(c.req.raw.headers.get("authorization") ?? "");
-      if (header === null) {
-        throw new KvError("UNAUTHENTICATED", "no password; send it as Authorization: Bearer <password>");
-      }
-      if (!isPassword(header[1]!, expected)) throw new KvError("UNAUTHENTICATED", "the password is wrong");
-    }
-    await next();
-  });
-}
-
-/** Compares in a time that does not depend on where the two differ. Header text has one character per byte. */
-function isPassword(given: string, expected: Uint8Array): boolean {
-  let difference = given.length ^ expected.length;
-  for (let i = 0; i < given.length; i++) difference |= given.charCodeAt(i) ^ expected[i % expected.length]!;
-  return difference === 0;
 }

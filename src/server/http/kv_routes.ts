@@ -6,11 +6,12 @@
  */
 import type { Context } from "hono";
 import type { Key } from "../../codec/bytes.ts";
-import { type Compare, type Expiry, NO_EXPIRY, type Operation } from "../../core/kv/command.ts";
+import { type Compare, type Expiry, type Get, NO_EXPIRY, type Operation } from "../../core/kv/command.ts";
 import type { Entry, PutResult, Result } from "../../core/kv/result.ts";
 import type { Consistency } from "../../core/kv/stale_read.ts";
 import type { Service } from "../service.ts";
 import { onceHeaders, withOnce } from "./exactly_once.ts";
+import type { HttpGate } from "./gate.ts";
 import { entityTag, noneMatchNames, type Precondition, preconditionOf } from "./preconditions.ts";
 import { malformed, problemBody, problemOfResult, problemResponse } from "./problem.ts";
 import { readBody } from "./request_body.ts";
@@ -25,14 +26,16 @@ const GET_PARAMETERS: readonly string[] = ["consistency"];
 const NO_PARAMETERS: readonly string[] = [];
 
 /** Serves `GET` and `HEAD`. */
-export function getEntry(service: Service): Handler {
+export function getEntry(service: Service, gate: HttpGate): Handler {
   return (c) => {
     const request = c.req.raw;
     const key = keyInPath(request.url);
     const consistency = request.url.includes("?")
       ? consistencyOf(new Query(request.url, GET_PARAMETERS))
       : "linearizable";
-    const result = settleRead(service, { type: "get", key }, consistency);
+    const get: Get = { type: "get", key };
+    gate.permit(request, get);
+    const result = settleRead(service, get, consistency);
     return result instanceof Promise ? result.then((result) => answerGet(request, result)) : answerGet(request, result);
   };
 }
@@ -120,7 +123,7 @@ function preconditionFailed(entry: Entry | undefined, detail: string): Response 
 const NEVER_MATCHES = "the entity tag is not one of this server's, so it names no entry";
 
 /** Serves `PUT`. */
-export function putEntry(service: Service): Handler {
+export function putEntry(service: Service, gate: HttpGate): Handler {
   const { store } = service;
   return (c) => {
     const request = c.req.raw;
@@ -144,7 +147,9 @@ export function putEntry(service: Service): Handler {
     };
     return readBody(request, store.limits.maxValueBytes).then((value) => {
       const put: Operation = { type: "put", key, value, expiry, condition, returnPrevious };
-      return settle(service, withOnce(once, guarded(key, precondition, put)), answer);
+      const command = withOnce(once, guarded(key, precondition, put));
+      gate.permit(request, command);
+      return settle(service, command, answer);
     });
   };
 }
@@ -182,7 +187,7 @@ function explain(precondition: Precondition): string {
 }
 
 /** Serves `DELETE`. */
-export function deleteEntry(service: Service): Handler {
+export function deleteEntry(service: Service, gate: HttpGate): Handler {
   const { store } = service;
   return (c) => {
     const { url, headers } = c.req.raw;
@@ -195,7 +200,9 @@ export function deleteEntry(service: Service): Handler {
       throw malformed("If-None-Match: * on a DELETE; there would be nothing to delete");
     }
     const operation = guarded(key, precondition, { type: "delete", key, returnPrevious: false });
-    return settle(service, withOnce(once, operation), (whole) => {
+    const command = withOnce(once, operation);
+    gate.permit(c.req.raw, command);
+    return settle(service, command, (whole) => {
       if (whole.type === "error") return problemOfResult(whole);
       const result = unguarded(whole);
       if (result?.type === "error") return problemOfResult(result);

@@ -20,7 +20,7 @@ export type HttpOnlyCode =
 export type ProblemCode = KvErrorCode | HttpOnlyCode;
 
 /** Every status that a problem can have. */
-export type ProblemStatus = 400 | 401 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 504;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 504;
 
 /** The body of a problem. */
 export interface Problem {
@@ -43,6 +43,7 @@ const KINDS: Readonly<Record<ProblemCode, readonly [ProblemStatus, string]>> = {
   INVALID_ARGUMENT: [400, "The request is malformed"],
   PROTOCOL_ERROR: [400, "The request cannot be understood"],
   UNAUTHENTICATED: [401, "A password is needed"],
+  PERMISSION_DENIED: [403, "The user may not do this"],
   NOT_FOUND: [404, "Not found"],
   METHOD_NOT_ALLOWED: [405, "The method is not allowed here"],
   LOCK_HELD: [409, "The lock is held by others"],
@@ -123,7 +124,9 @@ export function problemResponse(problem: Problem, headers: Readonly<Record<strin
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
       ...(problem.status === 503 ? { "Retry-After": "1" } : {}),
-      ...(problem.status === 401 ? { "WWW-Authenticate": 'Bearer realm="kvpaxos"' } : {}),
+      ...(problem.status === 401
+        ? { "WWW-Authenticate": 'Bearer realm="kvpaxos", Basic realm="kvpaxos", charset="UTF-8"' }
+        : {}),
       ...headers,
     },
   });

@@ -12,6 +12,7 @@ import type { RangeResult, WatchEvent } from "../../core/kv/result.ts";
 import type { Service } from "../service.ts";
 import { fittingEntries, MAX_ANSWER_BYTES } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
+import type { HttpGate } from "./gate.ts";
 import { consistencyOf, type Handler } from "./kv_routes.ts";
 import { malformed, problemOfResult } from "./problem.ts";
 import { Query } from "./request_target.ts";
@@ -60,7 +61,7 @@ function afterCursor(range: KeyRange, cursor: Key | null, reverse: boolean): Key
 }
 
 /** Serves `GET /v1/kv`. */
-export function listEntries(service: Service): Handler {
+export function listEntries(service: Service, gate: HttpGate): Handler {
   return (c) => {
     const query = new Query(c.req.raw.url, LIST_PARAMETERS);
     const reverse = query.flag("reverse");
@@ -81,6 +82,7 @@ export function listEntries(service: Service): Handler {
       if (result.type !== "range") throw new TypeError(`a range gave a ${result.type}`);
       return c.json(count ? { revision: result.revision, count: result.count } : page(result, keys));
     };
+    gate.permit(c.req.raw, operation);
     const result = settleRead(service, operation, consistencyOf(query));
     return result instanceof Promise ? result.then(answer) : answer(result);
   };
@@ -105,7 +107,7 @@ function page(result: RangeResult, keysOnly: boolean): Record<string, unknown> {
 }
 
 /** Serves `DELETE /v1/kv`. */
-export function deleteEntries(service: Service): Handler {
+export function deleteEntries(service: Service, gate: HttpGate): Handler {
   return (c) => {
     const { url, headers } = c.req.raw;
     const query = new Query(url, RANGE_PARAMETERS);
@@ -115,6 +117,7 @@ export function deleteEntries(service: Service): Handler {
       throw malformed("neither a prefix nor a start, or an empty one; start=%00 without an end deletes every key");
     }
     const command = withOnce(onceHeaders(headers), { type: "deleteRange", start, end });
+    gate.permit(c.req.raw, command);
     return settle(service, command, (result) => {
       if (result.type === "error") return problemOfResult(result);
       if (result.type !== "delete") throw new TypeError(`a deleteRange gave a ${result.type}`);
@@ -139,7 +142,7 @@ function fittingEvents(events: readonly WatchEvent[]): number {
 }
 
 /** Serves `GET /v1/events`. */
-export function listEvents(service: Service): Handler {
+export function listEvents(service: Service, gate: HttpGate): Handler {
   const { store } = service;
   return (c) => {
     const query = new Query(c.req.raw.url, EVENTS_PARAMETERS);
@@ -149,6 +152,7 @@ export function listEvents(service: Service): Handler {
       throw malformed("no from_revision; start with the revision of an answer plus 1, then with nextRevision");
     }
     const limit = pageSize(query);
+    gate.permit(c.req.raw, { type: "range", ...range, limit, reverse: false, projection: "entries" });
     return settleBarrier(service, () => {
       const found = store.events({ ...range, fromRevision, limit });
       const events = found.slice(0, fittingEvents(found));

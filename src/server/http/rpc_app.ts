@@ -11,6 +11,7 @@ import { commandFromJson, type JsonCommand, type JsonResult, resultToJson } from
 import { type Consistency, staleReadOf } from "../../core/kv/stale_read.ts";
 import type { Service } from "../service.ts";
 import { boundResult } from "./bound_result.ts";
+import type { HttpGate } from "./gate.ts";
 import { consistencyOf } from "./kv_routes.ts";
 import { type Problem, problemOfResult, type ProblemStatus } from "./problem.ts";
 import { jsonBody } from "./request_body.ts";
@@ -47,9 +48,10 @@ export type RpcSchema = {
 export type RpcApp = Hono<BlankEnv, RpcSchema, "/">;
 
 /** Serves the route; bodies have at most `limit` bytes. What it throws is the error handler's of the app around it. */
-export function createRpcApp(service: Service, limit: number): RpcApp {
+export function createRpcApp(service: Service, gate: HttpGate, limit: number): RpcApp {
   return new Hono().post("/v1/rpc", jsonBody(commandSchema, limit), async (c) => {
     const command = commandFromJson(c.req.valid("json"));
+    gate.permit(c.req.raw, command);
     const { url } = c.req.raw;
     const isStale = url.includes("?") && consistencyOf(new Query(url, ["consistency"])) === "stale";
     const result = isStale

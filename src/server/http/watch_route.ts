@@ -8,6 +8,7 @@ import { KvError } from "../../core/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Service } from "../service.ts";
 import { errorEvent, EventFeed, type FeedLimits } from "./event_feed.ts";
+import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { malformed } from "./problem.ts";
 import { type KeyRange, RANGE_PARAMETERS, rangeOf } from "./range_routes.ts";
@@ -27,7 +28,7 @@ export class Watches {
   readonly #service: Service;
   readonly #clock: Clock;
   readonly #limits: FeedLimits;
-  readonly #feeds = new Set<EventFeed>();
+  readonly #feeds = new Map<EventFeed, Request>();
   #closed = false;
 
   constructor(service: Service, clock: Clock, limits: FeedLimits) {
@@ -44,11 +45,18 @@ export class Watches {
   /** Ends every watch, and those that are still asked for. */
   close(): void {
     this.#closed = true;
-    for (const feed of this.#feeds) feed.end(closing());
+    for (const feed of this.#feeds.keys()) feed.end(closing());
+  }
+
+  /** Ends the watches of those who would not be let in any more as they were. */
+  recheck(gate: HttpGate): void {
+    for (const [feed, request] of this.#feeds) {
+      if (!gate.isStill(request)) feed.end(new KvError("UNAUTHENTICATED", "the user has changed; log in again"));
+    }
   }
 
   /** Serves the route. */
-  handler(): Handler {
+  handler(gate: HttpGate): Handler {
     return (c) => {
       const request = c.req.raw;
       const query = new Query(request.url, WATCH_PARAMETERS);
@@ -59,12 +67,13 @@ export class Watches {
         ? parseWholeNumber("Last-Event-ID", lastId, 0) + 1
         : query.wholeNumber("from_revision", 0) ?? 0;
       if (!Number.isSafeInteger(fromRevision)) throw malformed("Last-Event-ID is the largest number there is");
+      gate.permit(request, { type: "range", ...range, limit: 0, reverse: false, projection: "entries" });
       if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
-      return settleBarrier(this.#service, () => this.#open(range, fromRevision));
+      return settleBarrier(this.#service, () => this.#open(request, range, fromRevision));
     };
   }
 
-  #open(range: KeyRange, fromRevision: number): Response {
+  #open(request: Request, range: KeyRange, fromRevision: number): Response {
     if (this.#closed) throw closing();
     let feed: EventFeed | null = null;
     try {
@@ -83,7 +92,7 @@ export class Watches {
       // An EventSource cannot read the body of a refusal, but it can read an event.
       return new Response(errorEvent(error), { headers: HEADERS });
     }
-    this.#feeds.add(feed);
+    this.#feeds.set(feed, request);
     return new Response(feed.stream, { headers: HEADERS });
   }
 }

@@ -86,6 +86,7 @@ function writeDoors(out: Exposition, { stats }: Figures, { doors, httpInFlight }
     "Writes to TCP sockets; replies that are ready together share one.",
     stats.replyWrites,
   );
+  out.counter("logins_refused_total", "Wrong users, passwords and tokens, over TCP and HTTP.", stats.loginsRefused);
   out.counter("protocol_errors_total", "Requests over TCP and UDP that were not RESP.", stats.protocolErrors);
   out.counter("datagrams_received_total", "Datagrams received.", stats.datagramsIn);
   out.counter("datagrams_sent_total", "Datagrams sent.", stats.datagramsOut);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Key } from "../../codec/bytes.ts";
+import { type Access, isFullAccess } from "../access/access.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watches } from "./watches.ts";
 
@@ -11,8 +12,10 @@ import type { Watches } from "./watches.ts";
 export class ClientState {
   /** The RESP version: 2, or 3 after HELLO 3. */
   protocol: 2 | 3 = 2;
-  /** Whether the client may use commands other than those that lead to a password. */
-  authenticated: boolean;
+  /** What the client may do; null before it has logged in: only the commands that lead there. */
+  access: Access | null;
+  /** How many wrong passwords it has given. */
+  failedLogins = 0;
   /** By CLIENT SETNAME; empty for none. */
   name = "";
   /** By CLIENT SETINFO. */
@@ -31,14 +34,19 @@ export class ClientState {
   /** The monotonic time of the connection's start, in milliseconds. */
   readonly connected_ms: number;
 
-  constructor(authenticated: boolean, connected_ms: number) {
-    this.authenticated = authenticated;
+  constructor(access: Access | null, connected_ms: number) {
+    this.access = access;
     this.connected_ms = connected_ms;
+  }
+
+  /** Whether the client may use commands other than those that lead to a password. */
+  get authenticated(): boolean {
+    return this.access !== null;
   }
 
   /** Whether a command is executed and answered with no more ado. */
   get plain(): boolean {
-    return this.authenticated && this.transaction === null && this.replies === "on";
+    return this.access !== null && isFullAccess(this.access) && this.transaction === null && this.replies === "on";
   }
 
   /** Whether the reply of the command that begins now is left out; a SKIP is used up. */

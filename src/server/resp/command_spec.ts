@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Command, Operation } from "../../core/kv/command.ts";
+import type { Command, Operation, ReadOperation } from "../../core/kv/command.ts";
 import type { Result } from "../../core/kv/result.ts";
 import type { RespConnection } from "./connection.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
@@ -35,7 +35,20 @@ export type Plan =
    */
   | {
     readonly kind: "inspect";
+    /** What of the store it looks at: whoever may not read that is refused. */
+    readonly reads: ReadOperation;
     readonly run: (connection: RespConnection, out: ReplyWriter) => void;
+  }
+  /**
+   * Something that takes its time and concerns the client itself: no command behind it begins before `finish` was
+   * called with what replies. Cannot stand in a transaction.
+   */
+  | {
+    readonly kind: "wait";
+    readonly begin: (
+      connection: RespConnection,
+      finish: (run: (connection: RespConnection, out: ReplyWriter) => void) => void,
+    ) => void;
   }
   /** A command that is no operation, so that it cannot stand in a transaction. `reply` is as for an operation. */
   | {
@@ -93,4 +106,9 @@ export class RespError extends Error {
  */
 export class UnknownCommandError extends RespError {
   override readonly name = "UnknownCommandError";
+}
+
+/** A command that the client's user may not do. Between MULTI and EXEC it makes EXEC refuse. */
+export class PermissionError extends RespError {
+  override readonly name = "PermissionError";
 }

@@ -10,11 +10,13 @@
  *
  * @module
  */
+import type { Access } from "../access/access.ts";
 import type { Service } from "../service.ts";
 import type { CommandMeter } from "../metrics/door_metrics.ts";
 import type { ServerStats } from "../stats.ts";
 import { ClientState } from "./client_state.ts";
 import type { CommandSpec, Plan } from "./command_spec.ts";
+import { permittedPlan } from "./permissions.ts";
 import { ProtocolError, RespParser } from "./parser.ts";
 import { PlanRunner } from "./plan_runner.ts";
 import { refusalOf } from "./refusals.ts";
@@ -70,7 +72,7 @@ export class RespConnection {
     this.service = context.service;
     this.transport = transport;
     this.id = context.nextId();
-    this.state = new ClientState(context.config.password === null, context.clock.monotonic());
+    this.state = new ClientState(context.logins.anonymous, context.clock.monotonic());
     this.lastActive_ms = this.state.connected_ms;
     this.#parser = new RespParser(context.limits);
     this.#parser.limited = !this.state.authenticated;
@@ -189,10 +191,14 @@ export class RespConnection {
     this.#flushDue = true;
   }
 
-  /** The client has shown who it is, or has gone back to being nobody. */
-  setAuthenticated(authenticated: boolean): void {
-    this.state.authenticated = authenticated;
-    this.#parser.limited = !authenticated;
+  /**
+   * The client has shown who it is, or has gone back to being nobody (null). What it began as somebody else ends: its
+   * watches would go on showing what it may not see any more.
+   */
+  setAccess(access: Access | null): void {
+    if (this.state.access !== access) this.state.close();
+    this.state.access = access;
+    this.#parser.limited = access === null;
   }
 
   /** Switches the RESP version of the requests from now on. Without RESP3 there are no push messages, so no watches. */
@@ -289,14 +295,27 @@ export class RespConnection {
     try {
       plan = transaction !== null && spec.inMulti !== "now"
         ? queueCommand(transaction, spec, this)
-        : spec.plan(this.args(), this);
+        : permittedPlan(spec, this.args(), this);
     } catch (error) {
       this.#refuse(lineOf(error));
       return true;
     }
+    if (plan.kind === "wait") return this.#wait(plan.begin);
     if (plan.kind === "encoded") this.#meter = this.#meters.encoded(plan.command);
     if (plan.kind !== "local") return this.#runner.run(plan);
     this.#local(plan.run, spec.name === "client");
+    return true;
+  }
+
+  /** Begins what concerns the client itself, once all before it is answered; what is behind it waits. */
+  #wait(begin: Extract<Plan, { readonly kind: "wait" }>["begin"]): boolean {
+    if (this.#queue.length > 0) return false;
+    const slot = this.#begin(this.#meter);
+    slot.changesClient = true;
+    begin(this, (run) => {
+      slot.run = run;
+      this.#finish(slot);
+    });
     return true;
   }
 

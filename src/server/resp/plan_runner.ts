@@ -20,7 +20,7 @@ import type { Slot } from "./reply_queue.ts";
 const MAX_LOGGED_READS = 128;
 
 /** Plans that touch the store. */
-export type StorePlan = Exclude<Plan, { readonly kind: "local" }>;
+export type StorePlan = Exclude<Plan, { readonly kind: "local" | "wait" }>;
 
 /** What a runner needs of its connection. */
 export interface SlotOwner {

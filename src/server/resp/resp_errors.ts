@@ -27,6 +27,7 @@ const PREFIXES: ReadonlyMap<KvErrorCode, string> = new Map<KvErrorCode, string>(
   ["SESSION_FULL", "SESSIONFULL"],
   ["MESSAGE_TOO_LARGE", "TOOLARGE"],
   ["UNAUTHENTICATED", "NOAUTH"],
+  ["PERMISSION_DENIED", "NOPERM"],
 ]);
 
 /** How the store begins its refusal of a value that would be too long. */

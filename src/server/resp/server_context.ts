@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
+import type { Logins } from "../access/logins.ts";
 import { ServerMetrics } from "../metrics/server_metrics.ts";
 import type { TurnTimer } from "../metrics/turn_timer.ts";
 import type { Service } from "../service.ts";
@@ -25,8 +26,6 @@ export interface RespConfig {
   readonly runtime: string;
   /** The process id, for INFO. */
   readonly processId: number;
-  /** The password of the user `default`, or null when clients need none. */
-  readonly password: string | null;
   /** The TCP port, for INFO and CONFIG GET. */
   readonly tcpPort: number;
   /** The most TCP clients, for CONFIG GET. */
@@ -81,6 +80,8 @@ export interface ServerContextOptions {
   /** Where requests are counted for metrics. @default nobody looks */
   readonly metrics?: ServerMetrics;
   readonly config: RespConfig;
+  /** Finds out who a client is. */
+  readonly logins: Logins;
   readonly limits?: Partial<RespLimits>;
   /** Told of what an operator should know: a client that was closed for what it did. */
   readonly onNotice?: (message: string) => void;
@@ -98,6 +99,7 @@ export class ServerContext {
   /** What counts the requests of each door. */
   readonly meters: Readonly<Record<RespTransport["kind"], RequestMeters>>;
   readonly config: RespConfig;
+  readonly logins: Logins;
   readonly limits: RespLimits;
   readonly pool: BufferPool = new BufferPool();
   /** Where the scans of this server's clients stopped. */
@@ -121,6 +123,7 @@ export class ServerContext {
     this.turns = turns;
     this.meters = { tcp: new RequestMeters(doors.tcp), udp: new RequestMeters(doors.udp) };
     this.config = options.config;
+    this.logins = options.logins;
     this.limits = { ...DEFAULT_RESP_LIMITS, ...options.limits };
     this.started_ms = options.clock.monotonic();
     this.#onNotice = options.onNotice ?? (() => {});
@@ -134,6 +137,14 @@ export class ServerContext {
   /** Tells the operator. */
   notice(message: string): void {
     this.#onNotice(message);
+  }
+
+  /** Users may be others now: closes the clients who would not be let in as they were. */
+  recheckAccess(): void {
+    for (const client of [...this.clients.values()]) {
+      const { access } = client.state;
+      if (access !== null && !this.logins.isStill(access)) client.drop(`is user ${access.user}, who has changed`);
+    }
   }
 
   /** Flushes `connection` at the end of this turn: once, however many of its commands finish in it. */

@@ -7,8 +7,9 @@
  */
 import type { Compare, Operation } from "../../core/kv/command.ts";
 import type { Result } from "../../core/kv/result.ts";
-import { type CommandSpec, type Plan, RespError, UnknownCommandError } from "./command_spec.ts";
+import { type CommandSpec, PermissionError, type Plan, RespError, UnknownCommandError } from "./command_spec.ts";
 import type { RespConnection } from "./connection.ts";
+import { permittedPlan } from "./permissions.ts";
 import { lineOf, replyByRun, replyResult } from "./replies.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 
@@ -46,7 +47,7 @@ export function queueCommand(transaction: Transaction, spec: CommandSpec, connec
     );
   }
   const plan = planOrError(transaction, spec, args, connection);
-  if (plan.kind === "command" || plan.kind === "encoded") {
+  if (plan.kind === "command" || plan.kind === "encoded" || plan.kind === "wait") {
     transaction.abort();
     throw new RespError("ERR Command not allowed inside a transaction");
   }
@@ -63,9 +64,9 @@ function planOrError(
   connection: RespConnection,
 ): Plan {
   try {
-    return spec.plan(args, connection);
+    return permittedPlan(spec, args, connection);
   } catch (error) {
-    if (error instanceof UnknownCommandError) {
+    if (error instanceof UnknownCommandError || error instanceof PermissionError) {
       transaction.abort();
       throw error;
     }

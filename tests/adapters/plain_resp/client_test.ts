@@ -48,7 +48,14 @@ async function serve(answer: (name: string) => string | null | undefined): Promi
 
 function clientOf(ports: readonly number[], options: Partial<PlainRespOptions> = {}): PlainRespClient {
   const servers = ports.map((port) => ({ host: "127.0.0.1", port }));
-  const client = new PlainRespClient({ servers, password: null, deadline_ms: 5000, readOnly: false, ...options });
+  const client = new PlainRespClient({
+    servers,
+    user: null,
+    password: null,
+    deadline_ms: 5000,
+    readOnly: false,
+    ...options,
+  });
   onTestFinished(() => client.close());
   return client;
 }

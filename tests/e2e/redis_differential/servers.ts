@@ -13,6 +13,7 @@ import { systemRandom } from "../../../src/adapters/system_random.ts";
 import { KVStore } from "../../../src/core/kv/kv_store.ts";
 import { Standalone } from "../../../src/core/standalone.ts";
 import { MemoryLog } from "../../../src/log/memory_log.ts";
+import { Logins } from "../../../src/server/access/logins.ts";
 import { commandTable } from "../../../src/server/resp/command_table.ts";
 import { ServerContext } from "../../../src/server/resp/server_context.ts";
 import { Service } from "../../../src/server/service.ts";
@@ -99,7 +100,6 @@ export async function startOurServer(): Promise<OurServer> {
     version: "0.0.0",
     runtime: "test",
     processId: 1,
-    password: null,
     tcpPort: 0,
     maxConnections: 100,
     idleTimeout_ms: 0,
@@ -113,6 +113,7 @@ export async function startOurServer(): Promise<OurServer> {
     random: systemRandom,
     stats,
     config,
+    logins: new Logins({ clock: systemClock }),
   });
   const server = await startTcpServer({ host: "127.0.0.1", port: 0, context });
   return {

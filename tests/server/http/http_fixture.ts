@@ -4,6 +4,8 @@ import type { Limits } from "../../../src/core/kv/limits.ts";
 import { KVStore } from "../../../src/core/kv/kv_store.ts";
 import { systemClock } from "../../../src/adapters/system_clock.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
+import { Logins } from "../../../src/server/access/logins.ts";
+import type { UserTable } from "../../../src/server/access/user_table.ts";
 import type { FeedLimits } from "../../../src/server/http/event_feed.ts";
 import { createHttpApp, type HttpApp } from "../../../src/server/http/http_app.ts";
 import type { SnapshotLimits } from "../../../src/server/http/snapshot_route.ts";
@@ -14,6 +16,7 @@ import { ImmediateReplication, type Schedule } from "../../support/immediate_rep
 
 export interface FixtureOptions {
   readonly password?: string;
+  readonly users?: UserTable;
   readonly limits?: Partial<Limits>;
   readonly logLevels?: LogLevels;
   readonly feedLimits?: Partial<FeedLimits>;
@@ -31,6 +34,7 @@ export interface Fixture {
   readonly replication: ImmediateReplication;
   readonly stats: ServerStats;
   readonly http: HttpApp;
+  readonly logins: Logins;
   /** What nobody foresaw; a test that leaves something here has found a bug. */
   readonly unforeseen: unknown[];
   request(method: string, target: string, init?: RequestInit): Promise<Response>;
@@ -47,12 +51,13 @@ export function createFixture(options: FixtureOptions = {}): Fixture {
   });
   const stats = new ServerStats();
   const unforeseen: unknown[] = [];
+  const logins = new Logins({ clock: systemClock, password: options.password ?? null, users: options.users ?? null });
   const http = createHttpApp({
     service: new Service(replication, store),
     clock: options.clock ?? systemClock,
     stats,
     info: { name: "kvpaxos", version: "1.2.3", startedAt_ms: 1000 },
-    password: options.password ?? null,
+    logins,
     log: () => null,
     memory: () => ({ resident_bytes: 123, heap_bytes: 45 }),
     feedLimits: options.feedLimits ?? {},
@@ -68,6 +73,7 @@ export function createFixture(options: FixtureOptions = {}): Fixture {
     replication,
     stats,
     http,
+    logins,
     unforeseen,
     request,
     post: (target, json, headers = {}) =>

@@ -106,7 +106,7 @@ describe("the UDP door", () => {
   });
 
   it("refuses everybody when there is a password", async () => {
-    const { server } = await start({ config: { password: "s3cret" } });
+    const { server } = await start({ password: "s3cret" });
     expect(await new UdpClient(server.port).call("GET", "k")).toMatch(/^-NOAUTH /);
   });
 

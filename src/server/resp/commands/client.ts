@@ -42,7 +42,7 @@ function describe(connection: RespConnection): string {
     ["qbuf", connection.bufferedInput],
     ["omem", connection.bufferedOutput],
     ["cmd", connection.lastCommand],
-    ["user", "default"],
+    ["user", state.access?.user ?? "(nobody)"],
     ["resp", state.protocol],
     ["lib-name", state.libraryName],
     ["lib-ver", state.libraryVersion],
@@ -233,12 +233,14 @@ export const clientSubcommands: readonly Subcommand[] = [
   },
   {
     name: "list",
+    isAdmin: true,
     arity: -2,
     help: ["LIST [TYPE <type> | ID <id> [<id> ...]]", "Return information about client connections."],
     plan: planList,
   },
   {
     name: "kill",
+    isAdmin: true,
     arity: -3,
     help: [
       "KILL <ip:port> | <option> <value> [...]",

@@ -4,14 +4,16 @@
  * @module
  */
 import { bytesToText } from "../../../codec/bytes.ts";
+import type { KvError } from "../../../core/errors.ts";
+import type { Access } from "../../access/access.ts";
 import { type Args, type CommandSpec, type Plan, RespError } from "../command_spec.ts";
 import type { RespConnection } from "../connection.ts";
-import { isPassword } from "../password.ts";
+import type { Run } from "../replies.ts";
+import type { ReplyWriter } from "../reply_writer.ts";
 import { arityError, integerArgument, optionName, parseInt64, quoted, syntaxError } from "./arguments.ts";
 import { checkClientName, clientSubcommands } from "./client.ts";
 import { planSubcommand } from "./subcommands.ts";
 
-const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 const NO_PASSWORD = "ERR AUTH <password> called without any password configured for the default user. " +
   "Are you sure your configuration is correct?";
 const HELLO_NEEDS_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO " +
@@ -37,32 +39,73 @@ function planEcho(args: Args): Plan {
   return { kind: "local", run: (_connection, out) => out.bulk(message) };
 }
 
-/** Throws unless the pair is that of the user `default`, the only one. */
-function checkPassword(connection: RespConnection, user: string, password: Uint8Array): void {
-  const expected = connection.context.config.password;
-  // Compared whatever the user, so that the time taken says nothing about either.
-  const right = isPassword(password, expected ?? "");
-  if (user !== "default" || (expected !== null && !right)) throw new RespError(WRONG_PASSWORD);
+/** As many wrong passwords as one connection may give. */
+const MAX_FAILURES = 10;
+
+/** A user and a password, as given. */
+interface Login {
+  readonly user: string;
+  readonly password: Uint8Array;
 }
 
-function planAuth(args: Args): Plan {
-  if (args.length > 3) throw syntaxError();
-  const user = args.length === 3 ? bytesToText(args[1]!) : "default";
-  const password = args.at(-1)!.slice();
+/** Finds out who the client is, and then runs `then`; or refuses, and closes who has been wrong too often. */
+function planLogin({ user, password }: Login, connection: RespConnection, then: Run): Plan {
+  const { logins } = connection.context;
+  const from = hostOf(connection.transport.remoteAddress);
+  if (logins.isInstant) {
+    return {
+      kind: "local",
+      run: (connection, out) => {
+        logins.login(user, password, from, (error, access) => conclude(error, access, then, connection, out));
+      },
+    };
+  }
   return {
-    kind: "local",
-    run: (connection, out) => {
-      if (args.length === 2 && connection.context.config.password === null) throw new RespError(NO_PASSWORD);
-      checkPassword(connection, user, password);
-      connection.setAuthenticated(true);
-      out.ok();
+    kind: "wait",
+    begin: (_connection, finish) => {
+      logins.login(user, password, from, (error, access) => {
+        finish((connection, out) => conclude(error, access, then, connection, out));
+      });
     },
   };
 }
 
+function conclude(
+  error: KvError | null,
+  access: Access | null,
+  then: Run,
+  connection: RespConnection,
+  out: ReplyWriter,
+): void {
+  if (access !== null) {
+    connection.setAccess(access);
+    then(connection, out);
+    return;
+  }
+  const { state, context } = connection;
+  context.stats.loginsRefused++;
+  state.failedLogins++;
+  if (state.failedLogins >= MAX_FAILURES) connection.finish();
+  if (error?.code === "UNAVAILABLE") throw error;
+  throw new RespError(`WRONGPASS ${error?.message ?? ""}`);
+}
+
+/** The address without the port, which is another for each connection. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
+
+function planAuth(args: Args, connection: RespConnection): Plan {
+  if (args.length > 3) throw syntaxError();
+  const user = args.length === 3 ? bytesToText(args[1]!) : "default";
+  const password = args.at(-1)!.slice();
+  if (args.length === 2 && !connection.context.logins.hasDefault) throw new RespError(NO_PASSWORD);
+  return planLogin({ user, password }, connection, (_connection, out) => out.ok());
+}
+
 interface HelloOptions {
   version: 2 | 3 | null;
-  login: { readonly user: string; readonly password: Uint8Array } | null;
+  login: Login | null;
   name: string | null;
 }
 
@@ -88,36 +131,34 @@ function helloOptions(args: Args): HelloOptions {
   return options;
 }
 
-function planHello(args: Args): Plan {
+function planHello(args: Args, connection: RespConnection): Plan {
   const options = helloOptions(args);
-  return {
-    kind: "local",
-    run: (connection, out) => {
-      const { state, context } = connection;
-      if (options.login !== null) {
-        checkPassword(connection, options.login.user, options.login.password);
-        connection.setAuthenticated(true);
-      }
-      if (!state.authenticated) throw new RespError(HELLO_NEEDS_AUTH);
-      if (options.name !== null) state.name = options.name;
-      if (options.version !== null) connection.setProtocol(options.version);
-      out.protocol = state.protocol;
-      out.map(7);
-      out.bulkText("server");
-      out.bulkText("kvpaxos");
-      out.bulkText("version");
-      out.bulkText(context.config.version);
-      out.bulkText("proto");
-      out.integer(state.protocol);
-      out.bulkText("id");
-      out.integer(connection.id);
-      out.bulkText("mode");
-      out.bulkText("standalone");
-      out.bulkText("role");
-      out.bulkText("master");
-      out.bulkText("modules");
-      out.array(0);
-    },
+  const run = greet(options);
+  return options.login === null ? { kind: "local", run } : planLogin(options.login, connection, run);
+}
+
+function greet(options: HelloOptions): Run {
+  return (connection, out) => {
+    const { state, context } = connection;
+    if (!state.authenticated) throw new RespError(HELLO_NEEDS_AUTH);
+    if (options.name !== null) state.name = options.name;
+    if (options.version !== null) connection.setProtocol(options.version);
+    out.protocol = state.protocol;
+    out.map(7);
+    out.bulkText("server");
+    out.bulkText("kvpaxos");
+    out.bulkText("version");
+    out.bulkText(context.config.version);
+    out.bulkText("proto");
+    out.integer(state.protocol);
+    out.bulkText("id");
+    out.integer(connection.id);
+    out.bulkText("mode");
+    out.bulkText("standalone");
+    out.bulkText("role");
+    out.bulkText("master");
+    out.bulkText("modules");
+    out.array(0);
   };
 }
 
@@ -157,7 +198,7 @@ function planReset(): Plan {
       state.replies = "on";
       state.takesStale = false;
       connection.setProtocol(2);
-      connection.setAuthenticated(connection.context.config.password === null);
+      connection.setAccess(connection.context.logins.anonymous);
       out.protocol = 2;
       out.simple("RESET");
     },

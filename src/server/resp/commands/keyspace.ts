@@ -175,6 +175,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     summary: "Returns a key drawn at random.",
     plan: () => ({
       kind: "inspect",
+      reads: { type: "range", start: FIRST_KEY, end: null, limit: 0, reverse: false, projection: "keys" },
       run: (connection, out) => {
         const key = connection.service.store.randomKey(connection.context.random.next());
         if (key === null) out.nil();

@@ -15,6 +15,7 @@ import type { Result } from "../../../core/kv/result.ts";
 import { statusPage } from "../../status_page.ts";
 import { type Args, type CommandSpec, type Plan, RespError } from "../command_spec.ts";
 import type { RespConnection } from "../connection.ts";
+import { permittedPlan } from "../permissions.ts";
 import { refusalOf, unknownCommand } from "../refusals.ts";
 import type { ReplyWriter } from "../reply_writer.ts";
 import { errorResult } from "../resp_errors.ts";
@@ -60,6 +61,7 @@ function planWatch(args: Args, { protocol }: RespConnection): Plan {
   const fromRevision = wholeNumber(args[4]!, "revision", 0);
   return {
     kind: "inspect",
+    reads: { type: "range", ...range, limit: 0, reverse: false, projection: "entries" },
     run: (connection, out) => {
       const watches = connection.state.watches ?? new Watches(connection);
       connection.state.watches = watches;
@@ -86,6 +88,7 @@ function planEvents(args: Args): Plan {
   const limit = Math.min(wholeNumber(args[4]!, "limit", 1), MAX_EVENTS);
   return {
     kind: "inspect",
+    reads: { type: "range", ...range, limit, reverse: false, projection: "entries" },
     run: ({ service }, out) => {
       const from = fromRevision === 0 ? service.store.revision + 1 : fromRevision;
       out.bulk(encodeEvents(service.store.events({ ...range, fromRevision: from, limit })));
@@ -139,7 +142,7 @@ function planOnce(args: Args, connection: RespConnection): Plan {
   const refusal = refusalOf(spec, inner.length, connection);
   if (refusal !== null) throw new RespError(refusal);
   if (spec.group === "kvpaxos" || spec.group === "transactions") throw notOnce(spec);
-  const plan = spec.plan(inner, connection);
+  const plan = permittedPlan(spec, inner, connection);
   if (plan.kind !== "operation") throw notOnce(spec);
   return {
     kind: "command",

@@ -5,6 +5,7 @@
  */
 import { type Args, type CommandSpec, type Plan, UnknownCommandError } from "../command_spec.ts";
 import type { RespConnection } from "../connection.ts";
+import { checkAdmin } from "../permissions.ts";
 import { arityRefusal } from "../refusals.ts";
 import { optionName, quoted } from "./arguments.ts";
 
@@ -16,6 +17,8 @@ export interface Subcommand {
   readonly arity: number;
   /** How it is called and what it does, for HELP. */
   readonly help: readonly [usage: string, summary: string];
+  /** Whether it is for those only who may do everything. @default false */
+  readonly isAdmin?: boolean;
   readonly plan: (args: Args, connection: RespConnection) => Plan;
 }
 
@@ -37,6 +40,7 @@ export function planSubcommand(container: string, subcommands: readonly Subcomma
     const { name, arity } = subcommand;
     const refusal = arityRefusal({ name: `${container}|${name}`, arity }, args.length);
     if (refusal !== null) throw new UnknownCommandError(refusal);
+    if (subcommand.isAdmin === true) checkAdmin(`${upper} ${name.toUpperCase()}`, connection);
     return subcommand.plan(args, connection);
   };
 }

@@ -33,6 +33,7 @@ function planWatch(args: Args, connection: RespConnection): Plan {
   const { maxTxnOperations } = connection.service.store.limits;
   return {
     kind: "inspect",
+    reads: { type: "getMany", keys },
     run: ({ state, service }, out) => {
       if (state.watched.size + keys.length > maxTxnOperations) {
         throw new RespError(`ERR too many watched keys: the limit is ${maxTxnOperations}`);

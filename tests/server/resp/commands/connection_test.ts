@@ -102,7 +102,7 @@ describe("connection commands", () => {
   });
 
   it("lets nobody in without the password", async () => {
-    const client = new MemoryClient(testContext({ config: { password: "s3cret" } }).context);
+    const client = new MemoryClient(testContext({ password: "s3cret" }).context);
     const noauth = "-NOAUTH Authentication required.\r\n";
     expect(await client.call("get", "k")).toBe(noauth);
     expect(await client.call("nope")).toMatch(/^-ERR unknown command/);
@@ -120,7 +120,7 @@ describe("connection commands", () => {
   });
 
   it("takes only small requests before the password", () => {
-    const client = new MemoryClient(testContext({ config: { password: "s3cret" } }).context);
+    const client = new MemoryClient(testContext({ password: "s3cret" }).context);
     client.raw("*2\r\n$3\r\nGET\r\n$20000\r\n");
     expect(client.wire()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
     expect(client.transport.ended).toBe(true);
