@@ -3,9 +3,47 @@
  *
  * @module
  */
-import { bytesToTextStrict } from "../../src/codec/bytes.ts";
+import { MIN_SECRET_CHARACTERS } from "../../src/adapters/peers/proof.ts";
+import { bytesToText, bytesToTextStrict } from "../../src/codec/bytes.ts";
 import { parseUsers, UserFileError } from "../../src/server/access/user_table.ts";
 import { UsageError } from "../exit_code.ts";
+
+/** The environment's name for the cluster's secret, which has no flag: arguments can be seen by others. */
+export const SECRET_VARIABLE = "KVSERVER_CLUSTER_SECRET";
+
+/**
+ * The secret of the cluster from a file or the environment; null for none.
+ *
+ * @throws {UsageError} when both are given, or it is too short
+ */
+export function clusterSecretOf(
+  file: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: ReadFile,
+): string | null {
+  const given = env[SECRET_VARIABLE] ?? "";
+  if (file === undefined && given === "") return null;
+  if (file !== undefined && given !== "") {
+    throw new UsageError(`--cluster-secret-file and ${SECRET_VARIABLE} are both given; give one of the two`);
+  }
+  let secret = given;
+  if (file !== undefined) {
+    try {
+      secret = bytesToText(readFile(file)).split(/\r?\n/, 1)[0]!;
+    } catch (error) {
+      throw new UsageError(`--cluster-secret-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  if (secret.length < MIN_SECRET_CHARACTERS) {
+    throw new UsageError(
+      `the cluster's secret (${
+        file === undefined ? SECRET_VARIABLE : `--cluster-secret-file ${file}, the first line`
+      }) ` +
+        `has ${secret.length} characters; give at least ${MIN_SECRET_CHARACTERS} random ones: openssl rand -base64 32`,
+    );
+  }
+  return secret;
+}
 
 /** Reads a file. Throws when it cannot be read. */
 export type ReadFile = (path: string) => Uint8Array;

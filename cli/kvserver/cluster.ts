@@ -10,6 +10,7 @@ import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import type { Terminal } from "../terminal.ts";
+import { clusterSecretOf, SECRET_VARIABLE } from "./access_files.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import type { ChildProcess, OnLine, Processes, ProcessExit } from "./processes.ts";
 import { failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf, restoreOf } from "./settings.ts";
@@ -93,6 +94,7 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
     line.get(FLAGS.passwordFile),
     (path) => terminal.readFile(path),
   );
+  const secret = clusterSecretOf(line.get(FLAGS.clusterSecretFile), terminal.env, (path) => terminal.readFile(path));
   const inherited = Object.entries(terminal.env).filter(([name]) => !name.startsWith("KVSERVER_"));
   return {
     host,
@@ -106,7 +108,11 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
       ...shared,
     ],
     // Arguments can be seen by others, the environment cannot.
-    env: { ...Object.fromEntries(inherited), ...(password === null ? {} : { KVSERVER_PASSWORD: password }) },
+    env: {
+      ...Object.fromEntries(inherited),
+      ...(password === null ? {} : { KVSERVER_PASSWORD: password }),
+      ...(secret === null ? {} : { [SECRET_VARIABLE]: secret }),
+    },
   };
 }
 

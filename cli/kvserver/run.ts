@@ -58,7 +58,7 @@ function drawSeed(): number {
 }
 
 async function serve(line: CommandLine, terminal: Terminal, start: Start): Promise<number> {
-  const settings = settingsOf(line, (path) => terminal.readFile(path), drawSeed);
+  const settings = settingsOf(line, { env: terminal.env, readFile: (path) => terminal.readFile(path) }, drawSeed);
   const logLevels = await startLogging(line, terminal);
   const logger = getLogger([LOG_CATEGORY, "kvserver"]);
   let reload = (): void => {};

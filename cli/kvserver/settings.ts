@@ -10,7 +10,7 @@ import type { ClusterOptions } from "../../src/server/cluster/options.ts";
 import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../exit_code.ts";
-import { usersOf } from "./access_files.ts";
+import { clusterSecretOf, type ReadFile, usersOf } from "./access_files.ts";
 import { placeAmong } from "./peers.ts";
 import { FLAGS } from "./table.ts";
 
@@ -27,6 +27,8 @@ export interface Settings {
   readonly password: string | null;
   /** The text of the file of users; null for none. */
   readonly users: string | null;
+  /** What the replicas prove to each other that they know; null for nothing. */
+  readonly clusterSecret: string | null;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
@@ -45,7 +47,7 @@ export const HTTP_PORT_OFFSET = 1000;
  */
 export function settingsOf(
   line: CommandLine,
-  readFile: (path: string) => Uint8Array,
+  { env, readFile }: Surroundings,
   drawSeed: () => number,
 ): Settings {
   const port = line.get(FLAGS.port);
@@ -56,6 +58,7 @@ export function settingsOf(
   }
   const restore = restoreOf(line);
   const password = passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile);
+  const cluster = clusterOf(line, port, drawSeed);
   const users = usersOf(line.get(FLAGS.users), password !== null, readFile);
   return {
     host: line.get(FLAGS.host),
@@ -65,11 +68,12 @@ export function settingsOf(
     restore,
     password,
     users,
+    clusterSecret: secretOf(line, cluster !== null, env, readFile),
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
     snapshotEvery_bytes: line.get(FLAGS.snapshotEvery),
-    cluster: clusterOf(line, port, drawSeed),
+    cluster,
   };
 }
 
@@ -86,6 +90,25 @@ export function restoreOf(line: CommandLine): string | null {
     );
   }
   return file;
+}
+
+/** What the settings are made from beside the command line. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly readFile: ReadFile;
+}
+
+function secretOf(
+  line: CommandLine,
+  isReplica: boolean,
+  env: Surroundings["env"],
+  readFile: ReadFile,
+): string | null {
+  const file = line.get(FLAGS.clusterSecretFile);
+  if (!isReplica && line.source(FLAGS.clusterSecretFile) === "argument") {
+    throw new UsageError("--cluster-secret-file is about replicas; give --peers");
+  }
+  return isReplica ? clusterSecretOf(file, env, readFile) : null;
 }
 
 function httpPortOf(line: CommandLine, port: number): number {

@@ -58,6 +58,7 @@ export const FLAGS: {
   readonly config: Flag<string | undefined>;
   readonly peers: Flag<readonly ServerAddress[] | undefined>;
   readonly advertise: Flag<ServerAddress | undefined>;
+  readonly clusterSecretFile: Flag<string | undefined>;
   readonly replication: Flag<typeof PROTOCOLS[number] | undefined>;
   readonly transport: Flag<typeof TRANSPORTS[number] | undefined>;
   readonly leaseReads: Flag<boolean>;
@@ -210,6 +211,16 @@ export const FLAGS: {
     summary: "which of --peers this replica is",
     parse: parsePeer,
     shownDefault: "--host and --port",
+  }),
+  clusterSecretFile: valueFlag({
+    name: "cluster-secret-file",
+    placeholder: "FILE",
+    group: REPLICATION,
+    summary:
+      "a file whose first line the replicas prove to each other that they know, without sending it; the same on " +
+      "every one, at least 16 random characters. KVSERVER_CLUSTER_SECRET in the environment is the secret itself",
+    parse: text,
+    completes: "file",
   }),
   replication: valueFlag({
     name: "replication",

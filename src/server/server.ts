@@ -67,6 +67,11 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly password?: string | null;
   /** Users with passwords, tokens, roles and scopes: the text of a file of users, see docs/security.md. @default none */
   readonly users?: string | null;
+  /**
+   * What the replicas of a cluster prove to each other that they know, without sending it. At least 16 characters, drawn
+   * at random; the same on all of them. @default none: whoever can reach a replica can pass for another one
+   */
+  readonly clusterSecret?: string | null;
   /** The server's place among other replicas. @default it has none */
   readonly cluster?: ClusterOptions;
   /** Sizes other than the usual. */
@@ -267,7 +272,7 @@ function loginsOf({ password = null, users = null }: ServerOptions): Logins {
 }
 
 function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerMetrics, logger: Logger): Base {
-  const { cluster, password = null } = options;
+  const { cluster } = options;
   if (cluster?.transport === "http" && options.httpPort === 0) {
     throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
   }
@@ -296,7 +301,7 @@ function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerM
       origin,
       log,
       store,
-      password,
+      secret: options.clusterSecret ?? null,
       logger,
       parts,
       metrics: metrics.paxos,

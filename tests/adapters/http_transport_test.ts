@@ -2,7 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { serveHttp } from "../../src/adapters/http_serve.ts";
 import { encodeFrame, TYPE_PING } from "../../src/adapters/peers/frame.ts";
+import type { Hello } from "../../src/adapters/peers/hello.ts";
 import { headersOf } from "../../src/adapters/peers/http_hello.ts";
+import { bytesOf } from "../../src/adapters/peers/http_sessions.ts";
+import { digestOf, macOf, proofOf } from "../../src/adapters/peers/proof.ts";
 import { concatBytes } from "../../src/codec/bytes.ts";
 import { loneReplicas, messageFrame as message, postFrames as post } from "../contract/transport/lone_replica.ts";
 import { helloOf } from "../contract/transport/raw_peer.ts";
@@ -63,12 +66,78 @@ describe("a replica that is called over HTTP", () => {
     expect(node.arrivals).toEqual([]);
   });
 
-  test("tells a caller without the password nothing of the cluster", async () => {
-    const { port } = await replica({ password: "secret" });
-    const answer = await post(port, { ...headersOf(helloOf("other")), "KV-Peer-Sequence": "1" }, message(1));
-    expect(answer).toMatchObject({ status: 401, problem: { code: "UNAUTHENTICATED" } });
-    const right = headersOf(helloOf("c", { password: "secret" }));
-    expect((await post(port, { ...right, "KV-Peer-Sequence": "1" }, message(1))).status).toBe(204);
+  describe("and has a secret", () => {
+    const secret = "a secret of 24 characters";
+
+    /** The headers of a request with a proof, as a replica that knows `known` makes them. */
+    function proved(
+      challenge: string,
+      sequence: number,
+      bytes: Uint8Array,
+      known: string = secret,
+      said: Hello = helloOf("c"),
+    ): Record<string, string> {
+      const key = proofOf(known, "session", said, bytesOf(challenge));
+      const digest = digestOf(bytes);
+      return {
+        ...headersOf(said),
+        "KV-Peer-Sequence": String(sequence),
+        "KV-Peer-Challenge": challenge,
+        "KV-Peer-Digest": digest,
+        "KV-Peer-Mac": macOf(key, "request", sequence, digest),
+      };
+    }
+
+    async function challengeOf(port: number, said = helloOf("c")): Promise<string> {
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/peer/frames`, {
+        method: "POST",
+        headers: { ...headersOf(said), "KV-Peer-Sequence": "1" },
+      });
+      expect(answer.status).toBe(401);
+      expect(await answer.text()).not.toContain("127.0.0.1");
+      return answer.headers.get("kv-peer-challenge")!;
+    }
+
+    test("tells a caller without it nothing of the cluster, and hears who proves that it knows it", async () => {
+      const { node, port } = await replica({ secret });
+      const challenge = await challengeOf(port, helloOf("other"));
+      expect(challenge).toMatch(/^[0-9a-f]{64}$/);
+      expect((await post(port, proved(challenge, 1, message(1)), message(1))).status).toBe(204);
+      expect((await post(port, proved(challenge, 2, message(2)), message(2))).status).toBe(204);
+      expect(numbersOf(node.arrivals)).toEqual([1, 2]);
+    });
+
+    test("refuses another secret, and a nonce is good for one attempt", async () => {
+      const { node, port } = await replica({ secret });
+      const challenge = await challengeOf(port);
+      const wrong = await post(port, proved(challenge, 1, message(1), "another secret of characters"), message(1));
+      expect(wrong).toMatchObject({ status: 401, problem: { code: "UNAUTHENTICATED" } });
+      expect(node.said.join("\n")).toMatch(/refused a call over HTTP: .* has another cluster secret/);
+      const late = await post(port, proved(challenge, 1, message(1)), message(1));
+      expect(late).toMatchObject({ status: 401, problem: { code: "CHALLENGE" } });
+      expect(node.arrivals).toEqual([]);
+      expect(node.said.join("\n")).not.toContain(secret);
+    });
+
+    test("hears nothing that was overheard again, nor anything that was changed on the way", async () => {
+      const { node, port } = await replica({ secret });
+      const first = await challengeOf(port);
+      const overheard = proved(first, 1, message(1));
+      expect((await post(port, overheard, message(1))).status).toBe(204);
+      // As it was.
+      expect((await post(port, overheard, message(1))).status).toBe(204);
+      // With another number, another body, another life of the sender, in another session.
+      expect((await post(port, { ...overheard, "KV-Peer-Sequence": "2" }, message(1))).status).toBe(401);
+      const other = proved(first, 2, message(2));
+      expect(await post(port, other, message(3))).toMatchObject({ status: 400, problem: { code: "BAD_FRAME" } });
+      const reborn = { ...overheard, "KV-Peer-Incarnation": "1800000000000-ffffffffffffffff" };
+      expect((await post(port, reborn, message(1))).status).toBe(401);
+      expect((await post(port, { ...overheard, "KV-Peer-From": "1" }, message(1))).status).toBe(401);
+      const second = await challengeOf(port);
+      expect((await post(port, proved(second, 3, message(4)), message(4))).status).toBe(204);
+      expect(await post(port, overheard, message(1))).toMatchObject({ status: 401, problem: { code: "CHALLENGE" } });
+      expect(numbersOf(node.arrivals)).toEqual([1, 4]);
+    });
   });
 
   test("asks callers to come again once it is closed", async () => {
@@ -155,5 +224,25 @@ describe("a replica that calls over HTTP", () => {
     await until(() => node.arrivals.length === 4, "all came");
     expect(numbersOf(node.arrivals)).toEqual(upTo(4));
     expect(sender.transport.status()[0]!.sentFrames).toBe(4);
+  });
+});
+
+describe("a replica that calls over HTTP and has a secret", () => {
+  const secret = "a secret of 24 characters";
+
+  test("does not take an answer for one of a replica that cannot prove that it knows it", async () => {
+    const bodies: number[] = [];
+    const node = await caller(async (request) => {
+      bodies.push((await request.arrayBuffer()).byteLength);
+      if (request.headers.get("kv-peer-challenge") !== null) {
+        return new Response(null, { status: 204, headers: { "KV-Peer-Mac": "0".repeat(64) } });
+      }
+      const challenge = { "KV-Peer-Challenge": "0".repeat(64), "Content-Type": "application/problem+json" };
+      return new Response(JSON.stringify({ code: "CHALLENGE", detail: "" }), { status: 401, headers: challenge });
+    }, { secret });
+    await until(() => node.transport.status()[0]!.refusal !== null, "it refuses");
+    expect(node.transport.status()[0]).toMatchObject({ isConnected: false });
+    expect(node.transport.status()[0]!.refusal).toMatch(/did not prove that it knows the cluster secret/);
+    expect(Math.max(...bodies)).toBe(0);
   });
 });

@@ -5,14 +5,17 @@ import {
   encodeFrame,
   FRAME_HEADER_BYTES,
   PEER_MAGIC,
+  TYPE_CHALLENGE,
   TYPE_HELLO,
   TYPE_MESSAGE,
   TYPE_PING,
   TYPE_PONG,
+  TYPE_PROOF,
   TYPE_REFUSAL,
   TYPE_WELCOME,
 } from "../../src/adapters/peers/frame.ts";
-import { decodeHello, encodeRefusal } from "../../src/adapters/peers/hello.ts";
+import { decodeHello, decodeRefusal, encodeRefusal } from "../../src/adapters/peers/hello.ts";
+import { proofOf } from "../../src/adapters/peers/proof.ts";
 import { concatBytes } from "../../src/codec/bytes.ts";
 import { loneReplicas, messageFrame as message } from "../contract/transport/lone_replica.ts";
 import { callRaw, helloOf, opening, type RawPeer, type Seen, watchFrames } from "../contract/transport/raw_peer.ts";
@@ -69,7 +72,7 @@ describe("a replica that is called over TCP", () => {
     ["a body", 8 * FRAME_HEADER_BYTES + 5, "a frame of 100 bytes with a wrong checksum"],
     ["a checksum", 8 * 8 + 3, "a frame of 100 bytes with a wrong checksum"],
     ["a length", 0, "a frame of 101 bytes with a wrong checksum"],
-    ["a version", 8 * 4 + 1, "a frame of version 3, where 1 is spoken"],
+    ["a version", 8 * 4, "a frame of version 3, where 2 is spoken"],
     ["a type", 8 * 5, "a frame of 100 bytes with a wrong checksum"],
     ["the unused bytes", 8 * 6, "bytes that are no frame"],
   ])("closes the connection on which a bit of %s was damaged, and says so", async (_, bit, why) => {
@@ -161,12 +164,17 @@ describe("a replica that calls over TCP", () => {
     const node = await caller((socket, seen) => {
       frames = seen;
       socket.write(encodeFrame(TYPE_WELCOME));
-    }, { password: "secret" });
+    });
     await until(() => node.transport.status()[0]!.isConnected, "it is connected");
     node.transport.send(1, numbered(7));
     await until(() => frames.some(({ type }) => type === TYPE_MESSAGE), "a frame came");
     expect(frames[0]!.type).toBe(TYPE_HELLO);
-    expect(decodeHello(frames[0]!.body)).toMatchObject({ from: 0, to: 1, cluster: "c", password: "secret" });
+    expect(decodeHello(frames[0]!.body)).toMatchObject({
+      from: 0,
+      to: 1,
+      cluster: "c",
+      nonce: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
     expect(same(frames.find(({ type }) => type === TYPE_MESSAGE)!.body, numbered(7))).toBe(true);
   });
 
@@ -274,5 +282,74 @@ describe("a replica that calls over TCP", () => {
     const calls = sockets.length;
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(sockets).toHaveLength(calls);
+  });
+});
+
+describe("replicas with a secret over TCP", () => {
+  const secret = "a secret of 24 characters";
+  const hello = helloOf("c");
+
+  /** Calls as a replica, and answers the challenge by `answer`. */
+  async function prove(port: number, answer: (challenge: Uint8Array) => Uint8Array): Promise<Seen[]> {
+    const peer = await callRaw(port, opening(hello));
+    await until(() => peer.seen.some(({ type }) => type === TYPE_CHALLENGE), "it is challenged");
+    peer.socket.write(encodeFrame(TYPE_PROOF, answer(peer.seen[0]!.body)));
+    await until(() => peer.seen.length === 2, "it is answered");
+    peer.socket.destroy();
+    return peer.seen;
+  }
+
+  test("hear who proves that it knows it, and prove it in turn", async () => {
+    const { port } = await replica({ secret });
+    let asked: Uint8Array = new Uint8Array();
+    const [, welcome] = await prove(port, (challenge) => proofOf(secret, "caller", hello, asked = challenge));
+    expect(welcome!.type).toBe(TYPE_WELCOME);
+    expect(same(welcome!.body, proofOf(secret, "called", hello, asked))).toBe(true);
+  });
+
+  test("refuse a replayed proof, another secret's, and one for another purpose or another pair", async () => {
+    const { node, port } = await replica({ secret });
+    let overheard: Uint8Array = new Uint8Array();
+    await prove(port, (challenge) => overheard = proofOf(secret, "caller", hello, challenge));
+    const attempts: ((challenge: Uint8Array) => Uint8Array)[] = [
+      () => overheard,
+      (challenge) => proofOf("another secret of characters", "caller", hello, challenge),
+      (challenge) => proofOf(secret, "called", hello, challenge),
+      (challenge) => proofOf(secret, "caller", { ...hello, from: 1 }, challenge),
+      (challenge) => proofOf(secret, "caller", { ...hello, cluster: "d" }, challenge),
+      (challenge) => challenge,
+      () => new Uint8Array(),
+    ];
+    for (const attempt of attempts) {
+      const [, answer] = await prove(port, attempt);
+      expect(answer!.type).toBe(TYPE_REFUSAL);
+      expect(decodeRefusal(answer!.body)).toMatchObject({ code: "UNAUTHENTICATED" });
+    }
+    expect(node.said.join("\n")).toMatch(
+      /refused a call from .* has another cluster secret; give every replica the same/,
+    );
+    expect(node.said.join("\n")).not.toContain(secret);
+  });
+
+  test("hear no message before the proof", async () => {
+    const { node, port } = await replica({ secret });
+    const peer = await callRaw(port, concatBytes([opening(hello), encodeFrame(TYPE_MESSAGE, numbered(1))]));
+    await until(() => peer.isClosed(), "it is closed");
+    expect(node.arrivals).toEqual([]);
+  });
+
+  test("do not take a welcome without a proof for one of a replica", async () => {
+    const frames: Seen[][] = [];
+    const node = await caller((socket, seen) => {
+      frames.push(seen);
+      socket.write(concatBytes([
+        encodeFrame(TYPE_CHALLENGE, new Uint8Array(32)),
+        encodeFrame(TYPE_WELCOME, new Uint8Array(32)),
+      ]));
+    }, { secret });
+    await until(() => node.transport.status()[0]!.refusal !== null, "it refuses");
+    expect(node.transport.status()[0]!.refusal).toMatch(/did not prove that it knows the cluster secret/);
+    expect(node.transport.status()[0]!.isConnected).toBe(false);
+    for (const seen of frames) expect(seen.filter(({ type }) => type === TYPE_MESSAGE)).toEqual([]);
   });
 });

@@ -93,6 +93,7 @@ describe("the settings of kvserver", () => {
       restore: null,
       password: null,
       users: null,
+      clusterSecret: null,
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
       maxConnections: 10_000,

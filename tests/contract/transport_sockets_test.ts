@@ -16,6 +16,9 @@ import {
 } from "./transport/socket_cluster.ts";
 import { allConnected, numbered, numbersOf, upTo } from "./transport/transport_contract.ts";
 
+const RIGHT = "the right secret ✓";
+const WRONG = "the wrong secret ✗";
+
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -102,29 +105,32 @@ describe.each(["tcp", "http"] as const)("a transport over %s", (kind) => {
   });
 
   test("is heard as soon as what it was refused for is mended", async () => {
-    const cluster = await clusterOf(kind, 2, (id) => (id === 0 ? { password: "right" } : { password: "wrong" }));
+    const cluster = await clusterOf(kind, 2, (id) => ({ secret: id === 0 ? RIGHT : WRONG }));
     const [a, b] = cluster.nodes;
     await Promise.all([refused(a!, 1), refused(b!, 0)]);
-    expect(statusOf(b!, 0).refusal).toMatch(/has another password; give every replica the same/);
+    expect(statusOf(b!, 0).refusal).toMatch(/has another cluster secret; give every replica the same/);
     await cluster.stop(1);
     const again = await startNode(kind, {
       id: 1,
       peers: cluster.peers,
       cluster: cluster.peers.map(({ host, port }) => `${host}:${port}`).join(","),
-      password: "right",
+      secret: RIGHT,
     });
     ends.push(() => again.stop());
     await until(() => statusOf(a!, 1).isConnected && statusOf(again, 0).isConnected, "both are connected");
     expect(statusOf(a!, 1).refusal).toBe(null);
   });
 
-  test("asks for a password, in whatever letters, and takes one that it did not ask for", async () => {
-    const cluster = await clusterOf(kind, 3, (id) => (id === 2 ? {} : { password: "pässwörd ✓" }));
+  test("asks for the secret, and hears nobody who does not ask for it", async () => {
+    const cluster = await clusterOf(kind, 3, (id) => (id === 2 ? {} : { secret: RIGHT }));
     const [a, b, c] = cluster.nodes;
     await until(() => statusOf(a!, 1).isConnected && statusOf(b!, 0).isConnected, "the two are connected");
     await refused(c!, 0);
-    expect(statusOf(c!, 0).refusal).toMatch(/asks for a password; give every replica the same/);
-    await until(() => statusOf(a!, 2).isConnected, "it is heard by the one without");
+    expect(statusOf(c!, 0).refusal).toMatch(/asks for a cluster secret; give every replica the same/);
+    await refused(a!, 2);
+    expect(statusOf(a!, 2).refusal).toMatch(/asks for no cluster secret, and this replica has one/);
+    expect(statusOf(a!, 2).isConnected).toBe(false);
+    for (const { said } of cluster.nodes) expect(said.join("\n")).not.toContain(RIGHT);
   });
 
   test("refuses a replica that meant another", async () => {
@@ -184,11 +190,11 @@ describe.each(["tcp", "http"] as const)("a transport over %s", (kind) => {
   const { called, calling, atEnd } = loneReplicas(kind);
 
   test.each([
-    ["another version", helloOf("c"), 2, "OTHER_VERSION", /speaks version 1 .* the caller version 2/],
-    ["another cluster", helloOf("d"), 1, "OTHER_CLUSTER", /one of the replicas c, the caller one of d/],
-    ["another addressee", helloOf("c", { to: 0 }), 1, "WRONG_ADDRESSEE", /you reached replica .*, not replica/],
-    ["its own number", helloOf("c", { from: 1 }), 1, "DUPLICATE_ID", /you say that you are .* and so am I/],
-    ["no number of a replica", helloOf("c", { from: 2 }), 1, "UNKNOWN_REPLICA", /there are 2 replicas/],
+    ["another version", helloOf("c"), 3, "OTHER_VERSION", /speaks version 2 .* the caller version 3/],
+    ["another cluster", helloOf("d"), 2, "OTHER_CLUSTER", /one of the replicas c, the caller one of d/],
+    ["another addressee", helloOf("c", { to: 0 }), 2, "WRONG_ADDRESSEE", /you reached replica .*, not replica/],
+    ["its own number", helloOf("c", { from: 1 }), 2, "DUPLICATE_ID", /you say that you are .* and so am I/],
+    ["no number of a replica", helloOf("c", { from: 2 }), 2, "UNKNOWN_REPLICA", /there are 2 replicas/],
   ])("tells a caller with %s why it is not heard", async (_, hello, version, code, text) => {
     const { node, port } = await called();
     expect(await refusalOf(kind, port, hello, version)).toEqual([code, expect.stringMatching(text)]);

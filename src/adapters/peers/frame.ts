@@ -12,7 +12,7 @@ import { crc32 } from "../../codec/checksum.ts";
 import { EMPTY } from "../../codec/bytes.ts";
 
 /** The version of all that replicas say to each other. */
-export const PEER_PROTOCOL_VERSION = 1;
+export const PEER_PROTOCOL_VERSION = 2;
 
 /** The first byte that a replica sends on a connection. No RESP command begins with it. */
 export const PEER_FIRST_BYTE = 0xf6;
@@ -35,6 +35,10 @@ export const TYPE_MESSAGE = 4;
 export const TYPE_PING = 5;
 /** A sign of life. */
 export const TYPE_PONG = 6;
+/** Asks the caller to prove that it knows the cluster's secret: a nonce. */
+export const TYPE_CHALLENGE = 7;
+/** The caller's proof. */
+export const TYPE_PROOF = 8;
 
 /** Memory that grew past this for a large frame is let go. */
 const LARGEST_KEPT_BUFFER = 256 * 1024;
@@ -177,7 +181,7 @@ export class FrameReader {
   #sizeOf(bytes: Uint8Array, at: number): number {
     const length = readU32(bytes, at);
     const type = bytes[at + 5]!;
-    if (type < TYPE_HELLO || type > TYPE_PONG || bytes[at + 6] !== 0 || bytes[at + 7] !== 0) {
+    if (type < TYPE_HELLO || type > TYPE_PROOF || bytes[at + 6] !== 0 || bytes[at + 7] !== 0) {
       throw new PeerFrameError("bytes that are no frame");
     }
     if (length > this.maxBody_bytes) {

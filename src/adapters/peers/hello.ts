@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import { bytesToText, textToBytes, toHex } from "../../codec/bytes.ts";
@@ -11,6 +10,9 @@ import type { ReplicaId } from "../../ports/transport.ts";
 
 /** No hello, welcome or refusal is longer. Bytes. */
 export const MAX_HANDSHAKE_BYTES: number = 16 * 1024;
+
+/** Bytes of a caller's nonce. */
+export const NONCE_BYTES = 16;
 
 /** One life of a replica's process. */
 export interface Incarnation {
@@ -27,8 +29,8 @@ export interface Hello {
   readonly incarnation: Incarnation;
   /** The list of replicas, as text. */
   readonly cluster: string;
-  /** The servers' password; empty for none. */
-  readonly password: string;
+  /** The caller's part of what a proof is made from: 32 hexadecimal digits, drawn for each call. */
+  readonly nonce: string;
 }
 
 /** Why a replica is not heard. Stable names. */
@@ -50,15 +52,19 @@ export interface Refusal {
 
 /** The body of a hello frame. */
 export function encodeHello(hello: Hello): Uint8Array {
-  const { from, to, incarnation, cluster, password } = hello;
+  const { from, to, incarnation, cluster, nonce } = hello;
   const writer = new ByteWriter();
   writer.varint(from);
   writer.varint(to);
   writer.u64(incarnation.startedAt_ms);
-  for (let i = 0; i < 8; i++) writer.u8(Number.parseInt(incarnation.nonce.slice(2 * i, 2 * i + 2), 16));
+  writeHex(writer, incarnation.nonce, 8);
   writer.blob(textToBytes(cluster));
-  writer.blob(textToBytes(password));
+  writeHex(writer, nonce, NONCE_BYTES);
   return writer.take();
+}
+
+function writeHex(writer: ByteWriter, digits: string, bytes: number): void {
+  for (let i = 0; i < bytes; i++) writer.u8(Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
 /** Whether `text` can be the name of a cluster: short, and fit for headers and for being shown. */
@@ -73,10 +79,10 @@ export function decodeHello(body: Uint8Array): Hello {
   const to = reader.varint();
   const incarnation = { startedAt_ms: reader.u64(), nonce: toHex(reader.raw(8)) };
   const cluster = bytesToText(reader.blob());
-  const password = bytesToText(reader.blob());
+  const nonce = toHex(reader.raw(NONCE_BYTES));
   reader.finish();
   if (!isClusterName(cluster)) throw new CodecError("a hello with a cluster that cannot be named so");
-  return { from, to, incarnation, cluster, password };
+  return { from, to, incarnation, cluster, nonce };
 }
 
 /** The body of a refusal frame. */
@@ -97,12 +103,6 @@ export function decodeRefusal(body: Uint8Array): { readonly code: string; readon
   const reader = new ByteReader(body);
   const code = bytesToText(reader.blob());
   return { code, message: shownRefusal(bytesToText(reader.blob())) };
-}
-
-/** Whether two passwords are the same, in a time that says nothing about where they differ. */
-export function isSamePassword(given: string, expected: string): boolean {
-  const digest = (text: string): Uint8Array => createHash("sha256").update(text, "utf8").digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }
 
 /** Whether `a` is another life than `b`, and the earlier of the two. */

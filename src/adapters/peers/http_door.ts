@@ -9,9 +9,11 @@
 import { CodecError } from "../../codec/byte_reader.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
-import { FrameReader, PEER_PROTOCOL_VERSION, PeerFrameError, TYPE_MESSAGE } from "./frame.ts";
-import type { Hello, RefusalCode } from "./hello.ts";
-import { helloOf, PEER_PATH, REFUSAL_STATUS } from "./http_hello.ts";
+import { FrameReader, PeerFrameError, TYPE_MESSAGE } from "./frame.ts";
+import type { Hello, Refusal, RefusalCode } from "./hello.ts";
+import { CHALLENGE_CODE, CHALLENGE_HEADER, helloOf, MAC_HEADER, PEER_PATH, REFUSAL_STATUS } from "./http_hello.ts";
+import { HttpSessions } from "./http_sessions.ts";
+import { digestOf } from "./proof.ts";
 import type { PeerRegistry } from "./registry.ts";
 
 /** The process that is heard as a peer. */
@@ -28,11 +30,13 @@ const nothingToEnd = (): void => {};
 /** Takes the requests of peers. */
 export class HttpDoor {
   readonly #registry: PeerRegistry;
+  readonly #sessions: HttpSessions;
   readonly #callers = new Map<ReplicaId, Caller>();
 
   /** Takes nothing until {@link fetch} is served. */
   constructor(registry: PeerRegistry) {
     this.#registry = registry;
+    this.#sessions = new HttpSessions(registry);
   }
 
   /** Answers a request of a peer. */
@@ -43,22 +47,36 @@ export class HttpDoor {
     const registry = this.#registry;
     const said = helloOf(request.headers);
     if (said === null) return problem("BAD_FRAME", 400, "the request lacks the headers by which replicas are known");
-    const refusal = registry.judge(said.version, said.hello);
-    if (refusal !== null || said.hello === null) {
-      if (refusal === null) throw new RangeError(`version ${PEER_PROTOCOL_VERSION} without a hello`);
-      if (refusal.code !== "NOT_READY") registry.sayOnce("warning", `refused a call over HTTP: ${refusal.message}`);
-      return problem(refusal.code, REFUSAL_STATUS[refusal.code], refusal.message);
-    }
-    const { from } = said.hello;
+    const { hello, sequence } = said;
+    if (hello === null) return this.#refuse(registry.otherVersion(said.version));
+    const entry = this.#sessions.enter(hello, sequence, request.headers);
+    // Before anything that tells a stranger of this cluster.
+    if (entry.kind === "refused") return this.#refuse(registry.otherSecret());
+    if (entry.kind === "challenge") return challengeAnswer(entry.challenge);
+    const refusal = registry.judge(hello);
+    if (refusal !== null) return this.#refuse(refusal);
+    const { from } = hello;
+    const headers: Record<string, string> = entry.kind === "proved" ? { [MAC_HEADER]: entry.answerMac } : {};
     // Heard before the body is there: of two copies that are under way together the second must not pass.
-    if (!this.#admit(said.hello, said.sequence)) return new Response(null, { status: 204 });
+    if (!this.#admit(hello, sequence)) return new Response(null, { status: 204, headers });
     // A body that does not come whole is the caller's trouble.
     const body = await request.arrayBuffer().catch(() => null);
-    const fault = body === null ? "a body that broke off" : this.#take(from, new Uint8Array(body));
-    if (fault === null) return new Response(null, { status: 204 });
+    const bytes = body === null ? null : new Uint8Array(body);
+    const fault = bytes === null
+      ? "a body that broke off"
+      : entry.kind === "proved" && digestOf(bytes) !== entry.digest
+      ? "a body that is not the one that was proved"
+      : this.#take(from, bytes);
+    if (fault === null) return new Response(null, { status: 204, headers });
     const text = `closed a request from ${registry.nameOf(from)}: ${fault}`;
     registry.sayOnce("warning", text, `closed ${from}`);
     return problem("BAD_FRAME", 400, `${addressText(registry.settings.peers[registry.settings.id]!)} got ${fault}`);
+  }
+
+  #refuse(refusal: Refusal): Response {
+    const text = `refused a call over HTTP: ${refusal.message}`;
+    if (refusal.code !== "NOT_READY") this.#registry.sayOnce("warning", text);
+    return problem(refusal.code, REFUSAL_STATUS[refusal.code], refusal.message);
   }
 
   /** Notes who calls; false for a request that was there before. */
@@ -96,14 +114,24 @@ export class HttpDoor {
   }
 }
 
-function problem(code: RefusalCode | "BAD_FRAME", status: 400 | 401 | 409 | 503, detail: string): Response {
+function challengeAnswer(challenge: string): Response {
+  const answer = problem(CHALLENGE_CODE, 401, "prove that you know the cluster's secret");
+  answer.headers.set(CHALLENGE_HEADER, challenge);
+  return answer;
+}
+
+function problem(
+  code: RefusalCode | "BAD_FRAME" | typeof CHALLENGE_CODE,
+  status: 400 | 401 | 409 | 503,
+  detail: string,
+): Response {
   const body = { type: `about:blank#${code}`, title: TITLE, status, detail, code, retryable: status === 503 };
   return new Response(JSON.stringify(body), {
     status,
     headers: {
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
-      ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="kvpaxos"' } : {}),
+      ...(status === 401 ? { "WWW-Authenticate": 'KV-Peer realm="kvpaxos"' } : {}),
       ...(status === 503 ? { "Retry-After": "1" } : {}),
     },
   });

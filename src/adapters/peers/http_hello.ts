@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { type Key, keyFromText, keyToText } from "../../codec/bytes.ts";
 import { type Hello, isClusterName, type RefusalCode } from "./hello.ts";
 import { PEER_PROTOCOL_VERSION } from "./frame.ts";
 
@@ -21,6 +20,16 @@ export const REFUSAL_STATUS: Readonly<Record<RefusalCode, 401 | 409 | 503>> = {
   NOT_READY: 503,
 };
 
+/** The code of an answer that asks for a proof. Its header `KV-Peer-Challenge` is the nonce. */
+export const CHALLENGE_CODE = "CHALLENGE";
+
+/** The proof of a request or an answer: the called's nonce, the digest of the body, and the MAC. */
+export const CHALLENGE_HEADER = "KV-Peer-Challenge";
+/** SHA-256 of the body. */
+export const DIGEST_HEADER = "KV-Peer-Digest";
+/** HMAC of the sequence and the digest, under the key of the session. */
+export const MAC_HEADER = "KV-Peer-Mac";
+
 /** Whether `code` names a refusal. */
 export function isRefusalCode(code: string): code is RefusalCode {
   return Object.hasOwn(REFUSAL_STATUS, code);
@@ -28,17 +37,15 @@ export function isRefusalCode(code: string): code is RefusalCode {
 
 /** The headers that say `hello`. */
 export function headersOf(hello: Hello): Record<string, string> {
-  const { from, to, incarnation, cluster, password } = hello;
-  const headers: Record<string, string> = {
+  const { from, to, incarnation, cluster, nonce } = hello;
+  return {
     "KV-Peer-Version": String(PEER_PROTOCOL_VERSION),
     "KV-Peer-Cluster": cluster,
     "KV-Peer-From": String(from),
     "KV-Peer-To": String(to),
     "KV-Peer-Incarnation": `${incarnation.startedAt_ms}-${incarnation.nonce}`,
+    "KV-Peer-Nonce": nonce,
   };
-  // A header's text has one character per byte.
-  if (password !== "") headers["Authorization"] = `Bearer ${keyFromText(password)}`;
-  return headers;
 }
 
 /** What a request says of itself. */
@@ -63,8 +70,9 @@ export function helloOf(headers: Headers): HttpHello | null {
   const sequence = whole("kv-peer-sequence");
   const cluster = headers.get("kv-peer-cluster") ?? "";
   const incarnation = /^([0-9]{1,15})-([0-9a-f]{16})$/.exec(headers.get("kv-peer-incarnation") ?? "");
+  const nonce = /^[0-9a-f]{32}$/.exec(headers.get("kv-peer-nonce") ?? "")?.[0];
   if (from < 0 || to < 0 || sequence < 0 || incarnation === null || !isClusterName(cluster)) return null;
-  const password = keyToText((/^Bearer +(.*)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "") as Key);
+  if (nonce === undefined) return null;
   return {
     version,
     sequence,
@@ -72,7 +80,7 @@ export function helloOf(headers: Headers): HttpHello | null {
       from,
       to,
       cluster,
-      password,
+      nonce,
       incarnation: { startedAt_ms: Number(incarnation[1]), nonce: incarnation[2]! },
     },
   };

@@ -12,6 +12,7 @@ import { systemClock } from "../system_clock.ts";
 import { systemRandom } from "../system_random.ts";
 import { FRAME_HEADER_BYTES } from "./frame.ts";
 import { isClusterName } from "./hello.ts";
+import { MIN_SECRET_CHARACTERS } from "./proof.ts";
 
 /** How much an operator should care. */
 export type NoticeLevel = "debug" | "info" | "warning";
@@ -27,8 +28,11 @@ export interface PeerTransportOptions {
    * refused. 1 to 4,096 visible ASCII characters.
    */
   readonly cluster: string;
-  /** What the replicas of a cluster show each other; null for nothing. @default null */
-  readonly password?: string | null;
+  /**
+   * What the replicas of a cluster know and strangers do not: each proves to the other that it knows it, and it is never
+   * sent. At least 16 characters; null lets everybody be a replica who says so. @default null
+   */
+  readonly secret?: string | null;
   /** Is told what an operator should know: who is connected, and who is refused. @default nobody */
   readonly log?: (level: NoticeLevel, text: string) => void;
   /** The clock of time-outs and pauses. @default the system's */
@@ -53,7 +57,7 @@ export interface PeerTransportOptions {
 export type PeerSettings = Required<PeerTransportOptions>;
 
 const DEFAULTS = {
-  password: null,
+  secret: null,
   log: (): void => {},
   clock: systemClock,
   random: systemRandom,
@@ -79,6 +83,12 @@ export function peerSettings(options: PeerTransportOptions): PeerSettings {
   if (!isClusterName(cluster)) {
     throw new RangeError(
       `the name of a cluster is 1 to 4,096 visible ASCII characters, not ${JSON.stringify(cluster.slice(0, 100))}`,
+    );
+  }
+  if (settings.secret !== null && settings.secret.length < MIN_SECRET_CHARACTERS) {
+    throw new RangeError(
+      `the secret of a cluster has at least ${MIN_SECRET_CHARACTERS} characters, drawn at random, and this one ` +
+        `${settings.secret.length}`,
     );
   }
   if (!(maxFrame_bytes > 0 && maxFrame_bytes <= 0x3fff_ffff)) {

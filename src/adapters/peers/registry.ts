@@ -12,7 +12,7 @@ import type { ReplicaId, TransportListener } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
 import { describeOtherCluster } from "./cluster_name.ts";
 import { PEER_PROTOCOL_VERSION } from "./frame.ts";
-import { type Hello, type Incarnation, isEarlier, isSamePassword, type Refusal } from "./hello.ts";
+import { type Hello, type Incarnation, isEarlier, NONCE_BYTES, type Refusal } from "./hello.ts";
 import type { NoticeLevel, PeerSettings } from "./options.ts";
 
 /** A process that speaks for a peer. */
@@ -23,6 +23,9 @@ interface Presence {
   /** Ends its connection. */
   readonly end: () => void;
 }
+
+/** What to do about secrets that differ. */
+export const SAME = "give every replica the same with --cluster-secret-file";
 
 /** The operator does not hear of one matter again within this time. */
 const REPEAT_MS = 60_000;
@@ -79,27 +82,31 @@ export class PeerRegistry {
     return address === undefined ? `number ${id}` : `replica ${addressText(address)}`;
   }
 
-  /** What this replica says of itself to another. */
+  /** What this replica says of itself to another, in one call. */
   helloTo(to: ReplicaId): Hello {
-    const { id: from, cluster, password } = this.settings;
-    return { from, to, incarnation: this.incarnation, cluster, password: password ?? "" };
+    const { id: from, cluster, random } = this.settings;
+    return { from, to, incarnation: this.incarnation, cluster, nonce: toHex(random.bytes(NONCE_BYTES)) };
   }
 
-  /** Why whoever says this is not heard, or null when it is. `version` is that of the caller. */
-  judge(version: number, hello: Hello | null): Refusal | null {
-    const { id, cluster, password, peers } = this.settings;
-    if (version !== PEER_PROTOCOL_VERSION || hello === null) {
-      const message = `${this.nameOf(id)} speaks version ${PEER_PROTOCOL_VERSION} of the protocol between replicas, ` +
-        `the caller version ${version}; run the same kvpaxos on both`;
-      return { code: "OTHER_VERSION", message };
-    }
-    // Before anything that tells a stranger of this cluster.
-    if (password !== null && !isSamePassword(hello.password, password)) {
-      const message = hello.password === ""
-        ? `${this.nameOf(id)} asks for a password; give every replica the same`
-        : `${this.nameOf(id)} has another password; give every replica the same`;
-      return { code: "UNAUTHENTICATED", message };
-    }
+  /** Why a caller of this version is not heard. */
+  otherVersion(version: number): Refusal {
+    const message =
+      `${this.nameOf(this.settings.id)} speaks version ${PEER_PROTOCOL_VERSION} of the protocol between ` +
+      `replicas, the caller version ${version}; run the same kvpaxos on both`;
+    return { code: "OTHER_VERSION", message };
+  }
+
+  /** Why a caller is not heard whose proof is another than the cluster's secret makes. */
+  otherSecret(): Refusal {
+    return { code: "UNAUTHENTICATED", message: `${this.nameOf(this.settings.id)} has another cluster secret; ${SAME}` };
+  }
+
+  /**
+   * Why whoever says this is not heard, or null when it is. Where there is a secret it must have been proved before:
+   * what is said here tells of the cluster.
+   */
+  judge(hello: Hello): Refusal | null {
+    const { id, cluster, peers } = this.settings;
     if (hello.cluster !== cluster) {
       return { code: "OTHER_CLUSTER", message: describeOtherCluster(this.nameOf(id), cluster, hello.cluster) };
     }

@@ -18,14 +18,17 @@ import {
   PEER_MAGIC,
   PEER_PROTOCOL_VERSION,
   PeerFrameError,
+  TYPE_CHALLENGE,
   TYPE_HELLO,
   TYPE_MESSAGE,
   TYPE_PING,
   TYPE_PONG,
+  TYPE_PROOF,
   TYPE_REFUSAL,
   TYPE_WELCOME,
 } from "./frame.ts";
-import { decodeHello, encodeRefusal, MAX_HANDSHAKE_BYTES, type Refusal } from "./hello.ts";
+import { decodeHello, encodeRefusal, type Hello, MAX_HANDSHAKE_BYTES, type Refusal } from "./hello.ts";
+import { isProof, PROOF_BYTES, proofOf } from "./proof.ts";
 import type { PeerRegistry } from "./registry.ts";
 
 /** How many callers may be on their way to being heard. */
@@ -35,7 +38,6 @@ const LINGER_MS = 1000;
 /** A peer that asks for signs of life and does not read them holds this much at most. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 10_000;
-const WELCOME: Uint8Array = encodeFrame(TYPE_WELCOME);
 const PONG: Uint8Array = encodeFrame(TYPE_PONG);
 
 /** Takes the connections of peers. */
@@ -79,6 +81,12 @@ interface Heard {
   readonly presence: object;
 }
 
+/** Who was asked for a proof, and by which nonce. */
+interface Asked {
+  readonly hello: Hello;
+  readonly challenge: Uint8Array;
+}
+
 /** One connection of a peer, or of somebody who says so. */
 class Caller {
   readonly #registry: PeerRegistry;
@@ -89,6 +97,7 @@ class Caller {
   /** The first bytes, until there are enough to tell. */
   #head: Uint8Array | null = EMPTY;
   #heard: Heard | null = null;
+  #asked: Asked | null = null;
   #timer: Timer;
   #isDone = false;
   #lastBytes_ms = 0;
@@ -137,6 +146,11 @@ class Caller {
   }
 
   #onFrame(type: number, body: Uint8Array, version: number): void {
+    if (this.#asked !== null) {
+      if (type !== TYPE_PROOF) throw new PeerFrameError(`a frame of type ${type} before the proof`);
+      this.#onProof(body, this.#asked);
+      return;
+    }
     if (this.#heard === null) {
       if (type !== TYPE_HELLO) throw new PeerFrameError(`a frame of type ${type} before the hello`);
       this.#onHello(body, version);
@@ -154,15 +168,42 @@ class Caller {
 
   #onHello(body: Uint8Array, version: number): void {
     const registry = this.#registry;
-    const hello = version === PEER_PROTOCOL_VERSION ? decodeHello(body) : null;
-    const refusal = registry.judge(version, hello);
-    if (refusal !== null || hello === null) {
-      if (refusal !== null) this.#refuse(refusal);
+    if (version !== PEER_PROTOCOL_VERSION) {
+      this.#refuse(registry.otherVersion(version));
+      return;
+    }
+    const hello = decodeHello(body);
+    if (registry.settings.secret === null) {
+      this.#admit(hello, EMPTY);
+      return;
+    }
+    const challenge = registry.settings.random.bytes(PROOF_BYTES);
+    this.#asked = { hello, challenge };
+    this.#socket.write(encodeFrame(TYPE_CHALLENGE, challenge));
+  }
+
+  #onProof(proof: Uint8Array, { hello, challenge }: Asked): void {
+    const { secret } = this.#registry.settings;
+    // One attempt: the next one has another nonce to answer.
+    this.#asked = null;
+    if (secret === null || !isProof(proof, proofOf(secret, "caller", hello, challenge))) {
+      this.#refuse(this.#registry.otherSecret());
+      return;
+    }
+    this.#admit(hello, proofOf(secret, "called", hello, challenge));
+  }
+
+  /** Hears the caller unless something speaks against it. `proof` is what shows it that this replica knows the secret. */
+  #admit(hello: Hello, proof: Uint8Array): void {
+    const registry = this.#registry;
+    const refusal = registry.judge(hello);
+    if (refusal !== null) {
+      this.#refuse(refusal);
       return;
     }
     this.#timer.cancel();
     this.#reader.maxBody_bytes = registry.settings.maxFrame_bytes;
-    this.#socket.write(WELCOME);
+    this.#socket.write(encodeFrame(TYPE_WELCOME, proof));
     const presence = registry.admit(hello, () => this.end());
     this.#heard = { from: hello.from, presence };
     this.#lastBytes_ms = registry.settings.clock.monotonic();

@@ -18,15 +18,18 @@ import {
   FrameReader,
   PEER_MAGIC,
   PeerFrameError,
+  TYPE_CHALLENGE,
   TYPE_HELLO,
   TYPE_PING,
   TYPE_PONG,
+  TYPE_PROOF,
   TYPE_REFUSAL,
   TYPE_WELCOME,
 } from "./frame.ts";
-import { decodeRefusal, encodeHello, MAX_HANDSHAKE_BYTES } from "./hello.ts";
+import { decodeRefusal, encodeHello, type Hello, MAX_HANDSHAKE_BYTES } from "./hello.ts";
 import { LinkState, type PeerLink } from "./link_state.ts";
-import type { PeerRegistry } from "./registry.ts";
+import { isProof, proofOf } from "./proof.ts";
+import { type PeerRegistry, SAME } from "./registry.ts";
 
 /** A socket is handed this much at once: a slow one shows often enough that it moves. */
 const WRITE_BYTES = 256 * 1024;
@@ -46,6 +49,9 @@ export class TcpPeerLink implements PeerLink {
   /** The next call while there is no socket; otherwise the end of patience with it. */
   #timer: Timer | null = null;
   #isClosed = false;
+  /** What this replica said in the present call, and the nonce that answered it. */
+  #hello: Hello | null = null;
+  #challenge: Uint8Array | null = null;
 
   /** Calls nobody before {@link start}. */
   constructor(registry: PeerRegistry, to: ReplicaId) {
@@ -120,8 +126,9 @@ export class TcpPeerLink implements PeerLink {
   }
 
   #greet(socket: Socket): void {
-    const hello = encodeHello(this.#registry.helloTo(this.state.to));
-    socket.write(concatBytes([PEER_MAGIC, encodeFrame(TYPE_HELLO, hello)]));
+    this.#hello = this.#registry.helloTo(this.state.to);
+    this.#challenge = null;
+    socket.write(concatBytes([PEER_MAGIC, encodeFrame(TYPE_HELLO, encodeHello(this.#hello))]));
   }
 
   #receive(reader: FrameReader, chunk: Uint8Array): void {
@@ -140,7 +147,16 @@ export class TcpPeerLink implements PeerLink {
     if (this.#socket !== socket) return;
     const { isConnected } = this.state;
     if (type === TYPE_PONG && isConnected) return;
+    if (type === TYPE_CHALLENGE && !isConnected && this.#challenge === null) {
+      this.#prove(socket, body.slice());
+      return;
+    }
     if (type === TYPE_WELCOME && !isConnected) {
+      const trouble = this.#troubleWith(body);
+      if (trouble !== null) {
+        this.#fail(trouble, true);
+        return;
+      }
       this.#timer?.cancel();
       this.state.connected();
       this.#watch();
@@ -152,6 +168,26 @@ export class TcpPeerLink implements PeerLink {
       return;
     }
     throw new PeerFrameError(`a frame of type ${type} out of turn`);
+  }
+
+  #prove(socket: Socket, challenge: Uint8Array): void {
+    const { secret } = this.#registry.settings;
+    if (secret === null || this.#hello === null) {
+      this.#fail(`${this.#registry.nameOf(this.state.to)} asks for a cluster secret; ${SAME}`, true);
+      return;
+    }
+    this.#challenge = challenge;
+    socket.write(encodeFrame(TYPE_PROOF, proofOf(secret, "caller", this.#hello, challenge)));
+  }
+
+  /** Why a welcome is none of a replica that knows the secret; null when it is. */
+  #troubleWith(welcome: Uint8Array): string | null {
+    const { secret } = this.#registry.settings;
+    if (secret === null || this.#hello === null) return null;
+    const name = this.#registry.nameOf(this.state.to);
+    if (this.#challenge === null) return `${name} asks for no cluster secret, and this replica has one; ${SAME}`;
+    if (isProof(welcome, proofOf(secret, "called", this.#hello, this.#challenge))) return null;
+    return `${name} did not prove that it knows the cluster secret; ${SAME}`;
   }
 
   #onDrain(): void {

@@ -34,7 +34,8 @@ export interface LinkOptions {
   readonly transport: "tcp" | "http";
   /** How far the HTTP port of every replica is above its TCP port. */
   readonly httpPortOffset: number;
-  readonly password: string | null;
+  /** What the replicas prove to each other that they know; null for nothing. */
+  readonly secret: string | null;
   /** The largest command of a client. A frame has room for what else came in its turn. */
   readonly maxCommand_bytes: number;
   readonly logger: Logger;
@@ -74,7 +75,7 @@ export function createLinks(options: LinkOptions): Links {
     id,
     peers: peers.map((peer, to) => to === id ? peer : route(peer)),
     cluster: clusterName(peers.map(addressText), options.origin),
-    password: options.password,
+    secret: options.secret,
     maxFrame_bytes,
     maxQueue_bytes: 2 * maxFrame_bytes,
     log: (level, text) => logger[level]("{text}", { text }),

@@ -52,7 +52,8 @@ export interface ReplicaOptions extends Partial<SnapshotOptions> {
   readonly origin: string | null;
   readonly log: Log;
   readonly store: KVStore;
-  readonly password: string | null;
+  /** What the replicas prove to each other that they know; null for nothing. */
+  readonly secret: string | null;
   readonly logger: Logger;
   readonly parts: ServerParts;
   /** Where what only Multi-Paxos has is counted. */

@@ -20,14 +20,14 @@ const HTTP_PORT_OFFSET = 1000;
  * @throws {RangeError} for a place among the others that cannot be meant
  */
 export function createReplica(options: ReplicaOptions): Replica {
-  const { cluster, origin, store, password, logger, parts } = options;
+  const { cluster, origin, store, secret, logger, parts } = options;
   const { transport, ...doors } = createLinks({
     id: cluster.id,
     peers: cluster.peers,
     origin,
     transport: cluster.transport ?? "tcp",
     httpPortOffset: cluster.httpPortOffset ?? HTTP_PORT_OFFSET,
-    password,
+    secret,
     maxCommand_bytes: store.limits.maxCommandBytes,
     logger,
     route: parts.route,

@@ -26,9 +26,9 @@ function read(wire: Uint8Array, cuts: readonly number[] = [], limit = 1 << 20): 
 describe("frames between replicas", () => {
   test("have these bytes", () => {
     expect(toHex(encodeFrame(TYPE_MESSAGE, new Uint8Array([1, 2, 3])))).toBe(
-      "0300000001040000" + "5cfa9750" + "010203",
+      "0300000002040000" + "5ffa9750" + "010203",
     );
-    expect(toHex(encodeFrame(TYPE_MESSAGE))).toBe("0000000001040000" + "00000401");
+    expect(toHex(encodeFrame(TYPE_MESSAGE))).toBe("0000000002040000" + "00000402");
   });
 
   test("are found however the stream is cut", () => {

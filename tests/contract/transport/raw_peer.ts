@@ -15,7 +15,7 @@ export function helloOf(cluster: string, other: Partial<Hello> = {}): Hello {
     to: 1,
     incarnation: { startedAt_ms: 1_700_000_000_000, nonce: "0123456789abcdef" },
     cluster,
-    password: "",
+    nonce: "00112233445566778899aabbccddeeff",
     ...other,
   };
 }

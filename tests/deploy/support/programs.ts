@@ -38,7 +38,8 @@ export function lineOf(
 
 /** What a server is started with. */
 export function serverOf(env: Environment, files: Readonly<Record<string, string>>, args: readonly string[]): Settings {
-  return settingsOf(lineOf("kvserver", args, env, files), (path) => textToBytes(fileOf(files, path)), () => 1);
+  const surroundings = { env, readFile: (path: string) => textToBytes(fileOf(files, path)) };
+  return settingsOf(lineOf("kvserver", args, env, files), surroundings, () => 1);
 }
 
 function fileOf(files: Readonly<Record<string, string>>, path: string): string {
