@@ -334,7 +334,8 @@ export const KVSERVER: Program = {
           "begin with a saved state; refused when there is data in the directory",
         ],
         [
-          "kvserver --host 0.0.0.0 --peers kv-0:32000,kv-1:32000,kv-2:32000 --advertise kv-1:32000",
+          "kvserver --host 0.0.0.0 --peers kv-0:32000,kv-1:32000,kv-2:32000 --advertise kv-1:32000 " +
+          "--password-file password --cluster-secret-file secret",
           "by name, whatever address the name has at the time",
         ],
         ["kvserver --config kv.toml", "every flag can stand in a file"],

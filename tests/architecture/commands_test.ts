@@ -23,6 +23,7 @@ const OF_OTHERS: Readonly<Record<string, string>> = {
   "node": "measures",
   "kill": "tests/e2e kills replicas",
   "echo": "only feeds kvclient",
+  "openssl": "draws a secret",
   "printf": "only writes a file",
   "gzip": "of the system",
   "gunzip": "of the system",

@@ -32,7 +32,10 @@ interface Compose {
 const PATH = new URL("deploy/compose.yaml", ROOT);
 const compose = parse(readFileSync(PATH, "utf8"), { merge: true }) as Compose;
 const { demo, ...replicas } = compose.services;
-const secrets = { "/run/secrets/password": "a password\n" };
+const secrets = {
+  "/run/secrets/password": "a password\n",
+  "/run/secrets/cluster-secret": "a secret of the cluster\n",
+};
 
 /** Whether `docker compose` is there; it needs no daemon to read a file. */
 const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;
@@ -46,6 +49,8 @@ describe("compose.yaml", () => {
       expect(strangers(env)).toEqual([]);
       const settings = serverOf(env, secrets, replicas[name]!.command ?? []);
       expect(settings).toMatchObject({ host: "0.0.0.0", password: "a password", cluster: { id } });
+      expect(settings.clusterSecret).toBe("a secret of the cluster");
+      expect(replicas[name]!.secrets).toEqual(["password", "cluster-secret"]);
       expect(settings.cluster!.peers).toEqual(names.map((host) => ({ host, port: settings.port })));
       expect(replicas[name]!.volumes).toEqual([`data-${id}:${settings.dataDir}`]);
       for (const port of replicas[name]!.ports ?? []) {
@@ -63,6 +68,7 @@ describe("compose.yaml", () => {
     expect(line.get(CONNECTION.server)).toBe(replicas["kv-0"]!.environment["KVSERVER_PEERS"]);
     expect(Object.keys(secrets)).toContain(line.get(CONNECTION.passwordFile));
     expect(strangers(demo!.environment)).toEqual([]);
+    expect(demo!.secrets).toEqual(["password"]);
     expect(demo!.depends_on).toEqual(
       Object.fromEntries(Object.keys(replicas).map((name) => [name, { condition: "service_healthy" }])),
     );

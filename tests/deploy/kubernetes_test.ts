@@ -30,6 +30,7 @@ import {
   OVERLAYS,
   type PodTemplate,
   render,
+  SECRETS,
 } from "./support/manifests.ts";
 import { lineOf, serverOf, strangers } from "./support/programs.ts";
 
@@ -151,7 +152,12 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
       const env = environmentOf(manifests, podOf(set()), name);
       expect(strangers(env)).toEqual([]);
       const settings = serverOf(env, filesOf(manifests, podOf(set())), podOf(set()).spec.containers[0].args ?? []);
-      expect(settings).toMatchObject({ host: "0.0.0.0", password: "a password", cluster: { id, protocol: "paxos" } });
+      expect(settings).toMatchObject({
+        host: "0.0.0.0",
+        password: "a password",
+        clusterSecret: "a secret of the cluster",
+        cluster: { id, protocol: "paxos" },
+      });
       expect(settings.cluster!.peers).toEqual(
         names.map((each) => ({ host: `${each}.${set().spec!["serviceName"] as string}`, port: settings.port })),
       );
@@ -214,8 +220,10 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
       expect(secrets.length).toBe(1);
       expect(secrets[0]).toMatch(/^kvserver(-[a-z0-9]{10})?$/);
     }
-    // In production the password is not made from a file of this repository.
-    expect(manifests.filter(({ kind }) => kind === "Secret").length).toBe(overlay === "dev" ? 1 : 0);
+    // In production the Secret is not made from a file of this repository.
+    const own = manifests.filter(({ kind }) => kind === "Secret");
+    expect(own.length).toBe(overlay === "dev" ? 1 : 0);
+    for (const { data } of own) expect(Object.keys(data!).toSorted()).toEqual(Object.keys(SECRETS).toSorted());
   });
 
   it("let in and out what the replicas listen on, and nothing else but names", () => {
@@ -243,6 +251,7 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
         line.get(CONNECTION.server)!.split(":")[1],
       );
       expect(Object.keys(filesOf(manifests, podOf(job)))).toContain(line.get(CONNECTION.passwordFile));
+      expect(Object.keys(filesOf(manifests, podOf(job))).filter((path) => path.endsWith("cluster-secret"))).toEqual([]);
       expect(podOf(job).metadata.labels).toMatchObject({ "kvpaxos/client": "true" });
     }
   });

@@ -64,7 +64,10 @@ export interface PodTemplate {
     readonly volumes: readonly {
       readonly name: string;
       readonly configMap?: { readonly name: string };
-      readonly secret?: { readonly secretName: string };
+      readonly secret?: {
+        readonly secretName: string;
+        readonly items?: readonly { readonly key: string; readonly path: string }[];
+      };
     }[];
   };
 }
@@ -105,13 +108,22 @@ export function environmentOf(manifests: readonly Manifest[], template: PodTempl
   return env;
 }
 
-/** The files that are mounted into the one container of a pod. A Secret that is made elsewhere has a password. */
+/** The keys of the Secret, whose values in a cluster are others. */
+export const SECRETS: Readonly<Record<string, string>> = {
+  "password": "a password\n",
+  "cluster-secret": "a secret of the cluster\n",
+};
+
+/** The files that are mounted into the one container of a pod. Every Secret has {@link SECRETS}. */
 export function filesOf(manifests: readonly Manifest[], template: PodTemplate): Record<string, string> {
   const { containers: [container], volumes } = template.spec;
   const files: Record<string, string> = {};
   for (const { name, mountPath } of container.volumeMounts) {
     const volume = volumes.find((each) => each.name === name);
-    if (volume?.secret !== undefined) files[`${mountPath}/password`] = "a password\n";
+    if (volume?.secret !== undefined) {
+      const items = volume.secret.items ?? Object.keys(SECRETS).map((key) => ({ key, path: key }));
+      for (const { key, path } of items) files[`${mountPath}/${path}`] = SECRETS[key]!;
+    }
     if (volume?.configMap === undefined) continue;
     const { data } = only(manifests, "ConfigMap", volume.configMap.name);
     for (const [key, text] of Object.entries(data!)) files[`${mountPath}/${key}`] = text;
