@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { MIN_SECRET_CHARACTERS } from "../../src/adapters/peers/proof.ts";
 import { bytesToText, bytesToTextStrict } from "../../src/codec/bytes.ts";
 import { parseUsers, UserFileError } from "../../src/server/access/user_table.ts";
@@ -43,6 +44,43 @@ export function clusterSecretOf(
     );
   }
   return secret;
+}
+
+/** Who may come in, as far as the flags say. */
+export interface Guards {
+  readonly host: string;
+  /** Whether clients have to log in. */
+  readonly hasLogins: boolean;
+  readonly isReplica: boolean;
+  /** Whether replicas have to prove that they are. */
+  readonly hasSecret: boolean;
+  readonly isInsecure: boolean;
+}
+
+/**
+ * Refuses to listen where others can reach a server that lets everybody in.
+ *
+ * @throws {UsageError} naming the remedy
+ */
+export function checkExposure({ host, hasLogins, isReplica, hasSecret, isInsecure }: Guards): void {
+  if (isInsecure || isLoopback(host)) return;
+  const open = `--host ${host} can be reached by others`;
+  const orElse = "or --insecure if everybody who can reach it may";
+  if (!hasLogins) {
+    throw new UsageError(
+      `${open}, who could read and write everything; give --users or --password-file, ${orElse}`,
+    );
+  }
+  if (isReplica && !hasSecret) {
+    throw new UsageError(
+      `${open}, who could pass for a replica; give --cluster-secret-file (openssl rand -base64 32), ${orElse}`,
+    );
+  }
+}
+
+/** Whether only this machine can reach a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host.toLowerCase() === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** Reads a file. Throws when it cannot be read. */

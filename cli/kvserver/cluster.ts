@@ -10,7 +10,7 @@ import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import type { Terminal } from "../terminal.ts";
-import { clusterSecretOf, SECRET_VARIABLE } from "./access_files.ts";
+import { checkExposure, clusterSecretOf, SECRET_VARIABLE } from "./access_files.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import type { ChildProcess, OnLine, Processes, ProcessExit } from "./processes.ts";
 import { failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf, restoreOf } from "./settings.ts";
@@ -95,6 +95,13 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
     (path) => terminal.readFile(path),
   );
   const secret = clusterSecretOf(line.get(FLAGS.clusterSecretFile), terminal.env, (path) => terminal.readFile(path));
+  checkExposure({
+    host,
+    hasLogins: password !== null || line.get(FLAGS.users) !== undefined,
+    isReplica: true,
+    hasSecret: secret !== null,
+    isInsecure: line.get(FLAGS.insecure),
+  });
   const inherited = Object.entries(terminal.env).filter(([name]) => !name.startsWith("KVSERVER_"));
   return {
     host,
@@ -131,6 +138,7 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     "snapshot-every": line.get(FLAGS.snapshotEvery),
     "log-level": line.get(FLAGS.logLevel),
     "log-format": line.get(FLAGS.logFormat),
+    ...(line.get(FLAGS.insecure) ? { insecure: "true" } : {}),
     ...(line.get(FLAGS.leaseReads) ? { "lease-reads": "true" } : {}),
     ...(failures === null ? {} : {
       fail: failures.roles.join(","),

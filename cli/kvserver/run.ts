@@ -10,11 +10,11 @@ import type { CommandLine } from "../command_line.ts";
 import { EXIT, Failure, UsageError } from "../exit_code.ts";
 import { runProgram } from "../program.ts";
 import type { Terminal } from "../terminal.ts";
-import { usersOf } from "./access_files.ts";
+import { isLoopback, usersOf } from "./access_files.ts";
 import { runCluster } from "./cluster.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import { type Processes, STOP_WITH_STDIN } from "./processes.ts";
-import { formatAddress, isLoopback, type Settings, settingsOf } from "./settings.ts";
+import { formatAddress, type Settings, settingsOf } from "./settings.ts";
 import { stopOnSignals } from "./signals.ts";
 import { describeStartupError } from "./startup_error.ts";
 import { FLAGS, KVSERVER } from "./table.ts";
@@ -70,9 +70,12 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
     reload = (): void => reloadAccess(line, terminal, server, logger);
     const failure = new Promise<Error>((resolve) => server.onFailure(resolve));
     if (settings.password === null && settings.users === null && !isLoopback(settings.host)) {
-      logger.warning("listening on {host} without a password: whoever can reach it can read and write everything", {
-        host: settings.host,
-      });
+      logger.warning(
+        "listening on {host} without a password (--insecure): whoever can reach it can read and write everything",
+        {
+          host: settings.host,
+        },
+      );
     }
     const abandoned = abandonment(terminal).then(() => logger.info("standard input has ended: stopping"));
     const requested = Promise.race([stop.requested, abandoned]).then(() => null);

@@ -10,7 +10,7 @@ import type { ClusterOptions } from "../../src/server/cluster/options.ts";
 import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
 import { UsageError } from "../exit_code.ts";
-import { clusterSecretOf, type ReadFile, usersOf } from "./access_files.ts";
+import { checkExposure, clusterSecretOf, type ReadFile, usersOf } from "./access_files.ts";
 import { placeAmong } from "./peers.ts";
 import { FLAGS } from "./table.ts";
 
@@ -60,6 +60,14 @@ export function settingsOf(
   const password = passwordOf(line.get(FLAGS.password), line.get(FLAGS.passwordFile), readFile);
   const cluster = clusterOf(line, port, drawSeed);
   const users = usersOf(line.get(FLAGS.users), password !== null, readFile);
+  const clusterSecret = secretOf(line, cluster !== null, env, readFile);
+  checkExposure({
+    host: line.get(FLAGS.host),
+    hasLogins: password !== null || users !== null,
+    isReplica: cluster !== null,
+    hasSecret: clusterSecret !== null,
+    isInsecure: line.get(FLAGS.insecure),
+  });
   return {
     host: line.get(FLAGS.host),
     port,
@@ -68,7 +76,7 @@ export function settingsOf(
     restore,
     password,
     users,
-    clusterSecret: secretOf(line, cluster !== null, env, readFile),
+    clusterSecret,
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
@@ -212,11 +220,6 @@ export function passwordOf(
   const line = text.split(/\r?\n/, 1)[0]!;
   if (line === "") throw new UsageError(`--password-file ${file}: the first line is empty; it must be the password`);
   return line;
-}
-
-/** Whether only this machine can reach a server that listens on `host`. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** An address as it is written: IPv6 in brackets. */

@@ -49,6 +49,7 @@ export const FLAGS: {
   readonly password: Flag<string | undefined>;
   readonly passwordFile: Flag<string | undefined>;
   readonly users: Flag<string | undefined>;
+  readonly insecure: Flag<boolean>;
   readonly maxKeyBytes: Flag<number>;
   readonly maxValueBytes: Flag<number>;
   readonly snapshotEvery: Flag<number>;
@@ -137,6 +138,11 @@ export const FLAGS: {
       "SIGHUP. Make lines with kvclient users",
     parse: text,
     completes: "file",
+  }),
+  insecure: switchFlag({
+    name: "insecure",
+    group: ACCESS,
+    summary: "listen where others can reach it although whoever does may read and write everything",
   }),
   maxKeyBytes: defaultedFlag({
     name: "max-key-bytes",

@@ -137,7 +137,7 @@ describe("the settings of a replica", () => {
   });
 
   it("say which of the peers it is by the name it is advertised as, whatever it listens on", async () => {
-    const named = ["--peers", "kv-0.kv:32000,kv-1.kv:32000,kv-2.kv:32000", "--host", "0.0.0.0"];
+    const named = ["--peers", "kv-0.kv:32000,kv-1.kv:32000,kv-2.kv:32000", "--host", "0.0.0.0", "--insecure"];
     expect(await settingsOf([...named, "--advertise", "KV-1.kv:32000"])).toMatchObject({
       host: "0.0.0.0",
       cluster: { id: 1, peers: [{ host: "kv-0.kv", port: 32_000 }, {}, {}] },
@@ -261,7 +261,7 @@ describe("kvserver", () => {
   });
 
   it("warns when the network can reach it without a password", async () => {
-    const open = run(["--host", "0.0.0.0"]);
+    const open = run(["--host", "0.0.0.0", "--insecure"]);
     await until(() => open.terminal.output !== "");
     expect(open.terminal.error).toContain("without a password");
     open.terminal.signal("SIGTERM");
@@ -334,5 +334,55 @@ describe("users", () => {
     expect(await code).toBe(0);
     expect(terminal.error).toContain("everything stays as it was");
     expect(terminal.error).not.toContain("nonsense");
+  });
+});
+
+describe("listening where others can reach it", () => {
+  const secret = "0123456789abcdef";
+  const files = { secret: `${secret}\n`, short: "0123456789abcde\n", p: "password\n" };
+  const peers = ["--peers", "0.0.0.0:32000,10.0.0.2:32000"];
+  const on = (host: string, ...args: string[]): ReturnType<typeof settingsOf> =>
+    settingsOf(["--host", host, "--log-level", "fatal", ...args], { files });
+
+  it("is refused without a password or users, with a text that names the remedy", async () => {
+    for (const host of ["0.0.0.0", "::", "10.0.0.1", "example.org", "127.0.0.1.example.org", "128.0.0.1"]) {
+      const refusal = await on(host);
+      expect(refusal).toMatch(/^2: /);
+      for (const says of [`--host ${host} `, "--users", "--password-file", "--insecure"]) {
+        expect(refusal).toContain(says);
+      }
+    }
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) expect(await on(host)).toMatchObject({ host });
+    expect(await on("0.0.0.0", "--password-file", "p")).toMatchObject({ password: "password" });
+    expect(await on("0.0.0.0", "--insecure")).toMatchObject({ host: "0.0.0.0" });
+  });
+
+  it("is refused to a replica without a cluster secret", async () => {
+    const refusal = await on("0.0.0.0", "--password-file", "p", ...peers);
+    expect(refusal).toMatch(/^2: .*could pass for a replica; give --cluster-secret-file/s);
+    const args = ["--password-file", "p", "--cluster-secret-file", "secret", ...peers];
+    expect(await on("0.0.0.0", ...args)).toMatchObject({ clusterSecret: secret });
+    expect(await on("0.0.0.0", "--cluster-secret-file", "secret", ...peers)).toMatch(/^2: .*--users/s);
+  });
+});
+
+describe("the secret of a cluster", () => {
+  const files = { secret: "0123456789abcdef\n", short: "0123456789abcde\n" };
+  const peers = ["--peers", "127.0.0.1:32000,127.0.0.1:32001"];
+
+  it("comes from a file or the environment, and is long", async () => {
+    const env = { KVSERVER_CLUSTER_SECRET: "fedcba9876543210" };
+    expect(await settingsOf(peers, { env })).toMatchObject({ clusterSecret: "fedcba9876543210" });
+    expect(await settingsOf([...peers, "--cluster-secret-file", "secret"], { files })).toMatchObject({
+      clusterSecret: "0123456789abcdef",
+    });
+    const short = await settingsOf([...peers, "--cluster-secret-file", "short"], { files });
+    expect(short).toMatch(/^2: .*has 15 characters; give at least 16 random ones/s);
+    expect(short).not.toContain("0123456789");
+    expect(await settingsOf([...peers, "--cluster-secret-file", "secret"], { files, env })).toMatch(
+      /^2: .*one of the two/s,
+    );
+    expect(await settingsOf([...peers, "--cluster-secret-file", "none"], { files })).toMatch(/^2: .*ENOENT/s);
+    expect(await settingsOf(["--cluster-secret-file", "secret"], { files })).toMatch(/^2: .*give --peers/s);
   });
 });
