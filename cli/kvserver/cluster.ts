@@ -135,6 +135,7 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     "max-key-bytes": line.get(FLAGS.maxKeyBytes),
     "max-value-bytes": line.get(FLAGS.maxValueBytes),
     "max-connections": line.get(FLAGS.maxConnections),
+    "threads": line.get(FLAGS.threads),
     "snapshot-every": line.get(FLAGS.snapshotEvery),
     "log-level": line.get(FLAGS.logLevel),
     "log-format": line.get(FLAGS.logFormat),

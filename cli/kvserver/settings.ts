@@ -32,6 +32,7 @@ export interface Settings {
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
+  readonly threads: number;
   readonly snapshotEvery_bytes: number;
   /** Null for a server without replicas. */
   readonly cluster: ClusterOptions | null;
@@ -80,6 +81,7 @@ export function settingsOf(
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
+    threads: line.get(FLAGS.threads),
     snapshotEvery_bytes: line.get(FLAGS.snapshotEvery),
     cluster,
   };

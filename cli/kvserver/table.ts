@@ -25,7 +25,8 @@ import { LOG_LEVELS, type LogLevel } from "../../src/server/log_levels.ts";
 import { MAX_PEERS, parsePeer, parsePeers } from "./peers.ts";
 import { DEFAULT_LIMITS } from "../../src/core/kv/limits.ts";
 import { DEFAULT_SNAPSHOT_OPTIONS } from "../../src/core/snapshotter.ts";
-import { COMPLETIONS, HELP, HELP_COMMAND, MANUAL, NOT_YET, SHOW_VERSION } from "../program.ts";
+import { MAX_THREADS } from "../../src/server/threads/max_threads.ts";
+import { COMPLETIONS, HELP, HELP_COMMAND, MANUAL, SHOW_VERSION } from "../program.ts";
 
 const LOG_FORMATS = ["text", "json"] as const;
 
@@ -54,6 +55,7 @@ export const FLAGS: {
   readonly maxValueBytes: Flag<number>;
   readonly snapshotEvery: Flag<number>;
   readonly maxConnections: Flag<number>;
+  readonly threads: Flag<number>;
   readonly logLevel: Flag<LogLevel>;
   readonly logFormat: Flag<typeof LOG_FORMATS[number]>;
   readonly config: Flag<string | undefined>;
@@ -176,6 +178,15 @@ export const FLAGS: {
     parse: integer(1, 1_000_000),
     fallback: 10_000,
   }),
+  threads: defaultedFlag({
+    name: "threads",
+    placeholder: "N",
+    group: ACCESS,
+    summary:
+      "how many threads hold TCP connections, beside the one that owns the data when there are several; Linux only",
+    parse: integer(1, MAX_THREADS),
+    fallback: 1,
+  }),
   logLevel: defaultedFlag({
     name: "log-level",
     placeholder: "LEVEL",
@@ -290,13 +301,6 @@ export const FLAGS: {
   }),
 };
 
-function notYet(name: string, placeholder: string, why: string): Flag<unknown> {
-  const summary = why;
-  return valueFlag({ name, placeholder, group: REPLICATION, summary, parse: text, notYet: `${NOT_YET}; ${why}` });
-}
-
-const REFUSED: readonly Flag<unknown>[] = [notYet("threads", "N", "one thread serves all clients")];
-
 /** How many replicas a cluster on this machine has. */
 export const REPLICAS: Flag<number> = defaultedFlag({
   name: "replicas",
@@ -321,7 +325,7 @@ export const KVSERVER: Program = {
       description: [
         "A write is acknowledged when it is durable. SIGTERM or Ctrl-C finishes what was accepted and stops; a second one stops at once.",
       ],
-      flags: [...Object.values(FLAGS), ...REFUSED],
+      flags: Object.values(FLAGS),
       examples: [
         ["kvserver", "serve on 127.0.0.1, TCP and UDP port 32000, HTTP port 33000"],
         ["kvserver --port 32010 --data-dir /var/lib/kv", "another port and directory"],

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import type { Transport } from "../ports/transport.ts";
 import { peerSettings, type PeerTransportOptions } from "./peers/options.ts";
+import type { PeerSocket } from "./peers/peer_socket.ts";
 import { PeerTransport } from "./peers/peer_transport.ts";
 import { PeerRegistry } from "./peers/registry.ts";
 import { TcpDoor } from "./peers/tcp_door.ts";
@@ -16,6 +16,7 @@ import { TcpPeerLink } from "./peers/tcp_link.ts";
 export type { ServerAddress } from "../client/connection.ts";
 export { PEER_FIRST_BYTE } from "./peers/frame.ts";
 export type { NoticeLevel, PeerTransportOptions } from "./peers/options.ts";
+export type { PeerSocket } from "./peers/peer_socket.ts";
 export type { BackoffOptions } from "../client/backoff.ts";
 export * from "../ports/clock.ts";
 export * from "../ports/random.ts";
@@ -27,7 +28,7 @@ export interface TcpTransport extends Transport {
    * Takes over a connection whose first byte is {@link PEER_FIRST_BYTE}: `head` is what was read from it. Whoever hands
    * it over listens to none of its events any more.
    */
-  accept(socket: Socket, head: Uint8Array): void;
+  accept(socket: PeerSocket, head: Uint8Array): void;
 }
 
 class TcpPeerTransport extends PeerTransport implements TcpTransport {
@@ -38,7 +39,7 @@ class TcpPeerTransport extends PeerTransport implements TcpTransport {
     this.#door = new TcpDoor(registry);
   }
 
-  accept(socket: Socket, head: Uint8Array): void {
+  accept(socket: PeerSocket, head: Uint8Array): void {
     this.#door.accept(socket, head);
   }
 

@@ -31,6 +31,7 @@ import { type ClusterOptions, placeOf, protocolOf } from "./cluster/options.ts";
 import { createReplica, type Replica } from "./cluster/replica.ts";
 import { readOrigin } from "./restore/origin_file.ts";
 import { restoreDirectory } from "./restore/restore_directory.ts";
+import { FirstFailure } from "./first_failure.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import type { LogLevels } from "./log_levels.ts";
 import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
@@ -44,6 +45,8 @@ import { Service } from "./service.ts";
 import { ServerStats } from "./stats.ts";
 import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
+import { MAX_THREADS } from "./threads/max_threads.ts";
+import { startThreadPool } from "./threads/pool.ts";
 import { startUdpServer, type UdpServer } from "./udp/udp_server.ts";
 
 /** How a server is to run. */
@@ -90,6 +93,12 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
    * @default every span is the first of its trace
    */
   readonly traceContext?: (headers: Headers) => unknown;
+  /**
+   * How many threads hold the connections of clients over TCP. With more than one they are threads beside the one that
+   * owns the data; with one it does that too, which costs the least. Only on Linux.
+   * @default 1
+   */
+  readonly threads?: number;
   /** How long {@link RunningServer.close} waits for clients to take their last replies, in milliseconds. @default 5000 */
   readonly closeDeadline_ms?: number;
 }
@@ -117,7 +126,7 @@ export interface RunningServer extends AsyncDisposable {
    * Rejects when the server is closed before.
    */
   ready(): Promise<void>;
-  /** Calls back once if the server can no longer serve, such as when its disk fails. */
+  /** Calls back once if the server can no longer serve, such as when its disk fails, or one of its threads. */
   onFailure(callback: (error: KvError) => void): void;
   /**
    * Takes other users from now on: the text of a file of users. Clients whose user is gone, or may do something else
@@ -185,7 +194,10 @@ async function start(
   stops: Stop[],
   stopAll: Stop,
 ): Promise<RunningServer> {
-  const { host = "127.0.0.1" } = options;
+  const { host = "127.0.0.1", threads = 1 } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+    throw new KvError("INVALID_ARGUMENT", `threads ${threads}: a whole number from 1 to ${MAX_THREADS} is needed`);
+  }
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
   const logins = loginsOf(options);
@@ -216,13 +228,18 @@ async function start(
   const bound = { tcp: options.port };
   const context = contextOf(options, service, stats, metrics, figures, bound, logins, logger);
 
-  const tcp: TcpServer = await startTcpServer({
+  const failure = new FirstFailure();
+  replication.onFailure((error) => failure.tell(error));
+  const door = {
     context,
     host,
     port: options.port,
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     ...(replica === null ? {} : { acceptPeer: replica.acceptPeer }),
-  });
+  };
+  const tcp: TcpServer = threads === 1
+    ? await startTcpServer(door)
+    : await startThreadPool({ ...door, threads, onFailure: (error) => failure.tell(error) });
   stops.push(() => tcp.close(deadline_ms));
   bound.tcp = tcp.port;
   const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
@@ -239,7 +256,7 @@ async function start(
       http: http === null ? null : { host, port: http.port },
     },
     ready: () => untilReady(replication),
-    onFailure: (callback) => replication.onFailure(callback),
+    onFailure: (callback) => failure.hear(callback),
     replaceUsers: (users) => {
       logins.replaceUsers(parseUsers(users));
       context.recheckAccess();

@@ -8,22 +8,47 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { PEER_FIRST_BYTE } from "../adapters/tcp_transport.ts";
 import { textToBytes } from "../codec/bytes.ts";
-import { RespConnection } from "./resp/connection.ts";
-import type { ServerContext } from "./resp/server_context.ts";
-import type { RespTransport } from "./resp/transport.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { RespTransport, WireClient } from "./resp/transport.ts";
+import type { ServerStats } from "./stats.ts";
+
+/** What is behind a TCP door. */
+export interface DoorContext {
+  readonly clock: Clock;
+  /** Where the door counts who came and what moved. */
+  readonly stats: ServerStats;
+  /** Takes a client that the door has let in. */
+  admit(transport: RespTransport): WireClient;
+  /** Bytes have come from clients. */
+  received(bytes: number): void;
+  /** A client was turned away. */
+  refused(): void;
+  /** Tells the operator. */
+  notice(message: string): void;
+}
+
+/** The places that there are for clients. */
+export interface Places {
+  /** Takes one; false when there is none. */
+  take(): boolean;
+  /** Gives one back. */
+  release(): void;
+}
 
 /** How a TCP door is opened. */
 export interface TcpServerOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  readonly context: ServerContext;
+  readonly context: DoorContext;
   /** The most clients at once. @default 10000 */
   readonly maxConnections?: number;
+  /** The places for clients when several doors share them. @default {@link maxConnections} of its own */
+  readonly places?: Places;
+  /** Whether other doors listen on the port too, among which the system divides the connections. @default false */
+  readonly reusePort?: boolean;
   /** A client silent for this long is closed; 0 for never. @default 0 */
   readonly idleTimeout_ms?: number;
-  /** Where clients must log in, one that has not within this long is closed. @default 10000 */
-  readonly loginTimeout_ms?: number;
   /**
    * Takes over the connections of other replicas, those whose first byte is {@link PEER_FIRST_BYTE}, with the bytes
    * that were read from them. They are not counted as clients. @default none: such a connection is a client's
@@ -48,8 +73,6 @@ const TOO_MANY = textToBytes("-ERR max number of clients reached\r\n");
 const CLOSE_DEADLINE_MS = 5000;
 /** How long a client may take to read the last replies before its socket is cut. */
 const LINGER_MS = 5000;
-/** How long a client may hold a connection without showing who it is. */
-const LOGIN_MS = 10_000;
 /** How many connections the system may hold ready for us. */
 const BACKLOG = 1024;
 
@@ -65,7 +88,8 @@ export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => door.onConnection(socket));
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
+    const { host, port, reusePort = false } = options;
+    server.listen({ host, port, backlog: BACKLOG, ...(reusePort ? { reusePort } : {}) }, () => {
       server.off("error", reject);
       server.on("error", (error) => context.notice(`the TCP door: ${error.message}`));
       const address = server.address();
@@ -81,27 +105,25 @@ export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
 
 /** Who is inside. */
 class Door {
-  readonly clients: Map<RespConnection, Socket> = new Map();
+  readonly clients: Map<WireClient, Socket> = new Map();
   /** Connections of replicas, and those over the limit that may be one's. */
   readonly guests: Set<Socket> = new Set();
-  readonly #context: ServerContext;
-  readonly #maxConnections: number;
+  readonly #context: DoorContext;
+  readonly #places: Places;
   readonly #idleTimeout_ms: number;
-  readonly #loginTimeout_ms: number;
   readonly #acceptPeer: TcpServerOptions["acceptPeer"];
   /** How many connections over the limit have not sent anything. */
   #undecided = 0;
 
   constructor(options: TcpServerOptions) {
     this.#context = options.context;
-    this.#maxConnections = options.maxConnections ?? 10_000;
+    this.#places = options.places ?? ownPlaces(options.maxConnections ?? 10_000);
     this.#idleTimeout_ms = options.idleTimeout_ms ?? 0;
-    this.#loginTimeout_ms = options.loginTimeout_ms ?? LOGIN_MS;
     this.#acceptPeer = options.acceptPeer;
   }
 
   onConnection(socket: Socket): void {
-    if (this.clients.size < this.#maxConnections) this.#admit(socket);
+    if (this.#places.take()) this.#admit(socket);
     else if (this.#acceptPeer !== undefined && this.#undecided < MAX_UNDECIDED) this.#admitPeerOnly(socket);
     else refuse(socket, this.#context);
   }
@@ -110,10 +132,12 @@ class Door {
     const context = this.#context;
     context.stats.connectionsAccepted++;
     context.stats.connectionsOpen++;
-    const connection = new RespConnection(context, new SocketTransport(socket, context));
+    const connection = context.admit(new SocketTransport(socket, context));
     this.clients.set(connection, socket);
-    context.clients.set(connection.id, connection);
-    const onData = (chunk: Uint8Array): void => guarded(connection, () => connection.receive(chunk));
+    const onData = (chunk: Uint8Array): void => {
+      context.received(chunk.length);
+      guarded(connection, () => connection.receive(chunk));
+    };
     // Only the first chunk is looked at: clients pay nothing for the peers.
     const onFirst = (chunk: Uint8Array): void => {
       socket.off("data", onFirst);
@@ -130,19 +154,13 @@ class Door {
     const onInputEnd = (): void => guarded(connection, () => connection.onInputEnd());
     // "close" follows, and does the work.
     const onError = (): void => void socket.destroy();
-    const patience = connection.state.authenticated ? null : context.clock.after(this.#loginTimeout_ms, () => {
-      if (!connection.state.authenticated) connection.drop(`has not logged in within ${this.#loginTimeout_ms} ms`);
-    });
     const leave = (): void => {
-      patience?.cancel();
       this.clients.delete(connection);
-      context.clients.delete(connection.id);
+      this.#places.release();
       context.stats.connectionsOpen--;
       connection.onClosed();
     };
-    const onTimeout = (): void => {
-      if (connection.unfinished === 0 && connection.state.watches === null) connection.finish();
-    };
+    const onTimeout = (): void => connection.onIdle();
     const forget = (): void => {
       socket.off("drain", onDrain).off("end", onInputEnd).off("error", onError).off("close", leave);
       socket.off("timeout", onTimeout).setTimeout(0);
@@ -183,14 +201,28 @@ class Door {
   }
 }
 
-function refuse(socket: Socket, context: ServerContext): void {
-  context.stats.connectionsRefused++;
+function ownPlaces(count: number): Places {
+  let taken = 0;
+  return {
+    take: () => {
+      if (taken >= count) return false;
+      taken++;
+      return true;
+    },
+    release: () => {
+      taken--;
+    },
+  };
+}
+
+function refuse(socket: Socket, context: DoorContext): void {
+  context.refused();
   socket.on("error", () => socket.destroy());
   endSocket(socket, context, TOO_MANY);
 }
 
 /** Sends what is written and `last`, then closes for good, whatever the client does. */
-function endSocket(socket: Socket, context: ServerContext, last?: Uint8Array): void {
+function endSocket(socket: Socket, context: DoorContext, last?: Uint8Array): void {
   const timer = context.clock.after(LINGER_MS, () => socket.destroy());
   socket.once("close", () => timer.cancel());
   const done = (): void => {
@@ -201,7 +233,7 @@ function endSocket(socket: Socket, context: ServerContext, last?: Uint8Array): v
 }
 
 /** A fault of this program on one connection costs that connection, not the server. */
-function guarded(connection: RespConnection, run: () => void): void {
+function guarded(connection: WireClient, run: () => void): void {
   try {
     run();
   } catch (error) {
@@ -213,7 +245,7 @@ function closeAll(
   server: Server,
   door: Door,
   deadline_ms: number,
-  context: ServerContext,
+  context: DoorContext,
 ): Promise<void> {
   return new Promise((resolve) => {
     const timer = context.clock.after(deadline_ms, () => door.cut());
@@ -231,9 +263,9 @@ class SocketTransport implements RespTransport {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly #socket: Socket;
-  readonly #context: ServerContext;
+  readonly #context: DoorContext;
 
-  constructor(socket: Socket, context: ServerContext) {
+  constructor(socket: Socket, context: DoorContext) {
     this.#socket = socket;
     this.#context = context;
     this.remoteAddress = addressText(socket.remoteAddress, socket.remotePort);

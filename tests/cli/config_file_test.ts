@@ -91,7 +91,6 @@ describe("a config file", () => {
     ["c.json", '{"http_port": 1,\n"http-port": 2}', 'line 2: "http-port" is on line 1 already'],
     ["c.json", '{"help": true}', '"help" cannot be set in a config file for this command'],
     ["c.json", '{"config": "d"}', '"config" cannot be set in a config file for this command'],
-    ["c.json", '{"threads": 2}', '"threads": not there yet'],
     ["c.json", "[".repeat(60_000), "config file c.json, line 1"],
     ["c.toml", "port = 1\nhost = \n", "c.toml, line 2: it is not TOML: "],
     ["c.toml", "port = 1\nport = 2\n", "c.toml, line 2: it is not TOML: trying to redefine"],

@@ -97,6 +97,7 @@ describe("the settings of kvserver", () => {
       maxKeyBytes: 4096,
       maxValueBytes: 1024 * 1024,
       maxConnections: 10_000,
+      threads: 1,
       snapshotEvery_bytes: 128 * 1024 * 1024,
       cluster: null,
     });

@@ -76,7 +76,7 @@ describe("kvserver", () => {
     expect(wrong.stderr).toContain("--data-dir");
   });
 
-  test.each([["--peers", "127.0.0.1:1,127.0.0.1:2"], ["--threads", "2"], ["--fail", "acceptor"], [
+  test.each([["--peers", "127.0.0.1:1,127.0.0.1:2"], ["--threads", "0"], ["--fail", "acceptor"], [
     "--replication",
     "paxos",
   ]])(

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PEER_FIRST_BYTE } from "../../src/adapters/tcp_transport.ts";
-import { startTcpServer, type TcpServer, type TcpServerOptions } from "../../src/server/tcp_server.ts";
+import { startTcpServer, type TcpServer } from "../../src/server/tcp_server.ts";
 import { command, SocketClient, splitReplies, until } from "../support/resp_client.ts";
+import { type LinkedDoorOptions, startLinkedDoor } from "../support/linked_door.ts";
 import { testContext, type TestContextOptions } from "../support/resp_server.ts";
 
 const OK = "+OK\r\n";
@@ -10,12 +11,19 @@ const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 const servers: TcpServer[] = [];
 const clients: SocketClient[] = [];
 
+/** How the door reaches the connections: by calls, or by batches as between threads. */
+type Way = "calls" | "batches";
+let way: Way = "calls";
+
 async function start(
   options: TestContextOptions = {},
-  tcp: Partial<TcpServerOptions> = {},
+  tcp: Omit<LinkedDoorOptions, "context"> = {},
 ): Promise<{ server: TcpServer } & ReturnType<typeof testContext>> {
   const test = testContext(options);
-  const server = await startTcpServer({ host: "127.0.0.1", port: 0, context: test.context, ...tcp });
+  const { context } = test;
+  const server = way === "calls"
+    ? await startTcpServer({ host: "127.0.0.1", port: 0, context, ...tcp })
+    : await startLinkedDoor({ context, ...tcp });
   servers.push(server);
   return { server, ...test };
 }
@@ -31,7 +39,11 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close(500)));
 });
 
-describe("the TCP door", () => {
+describe.each<Way>(["calls", "batches"])("the TCP door, with connections behind %s", (kind) => {
+  beforeEach(() => {
+    way = kind;
+  });
+
   it("answers many clients at once on the same key, and loses nothing", async () => {
     const { server, context } = await start({ schedule: (run) => void setTimeout(run, 0) });
     const all = await Promise.all(Array.from({ length: 50 }, () => client(server)));
@@ -44,7 +56,7 @@ describe("the TCP door", () => {
     expect(context.stats.connectionsAccepted).toBe(50);
     for (const one of all) one.close();
     await until(() => server.connections() === 0, "all were gone");
-    expect(context.clients.size).toBe(0);
+    await until(() => context.clients.size === 0, "their connections were gone");
   });
 
   it("carries a large binary value in both directions", async () => {
@@ -97,7 +109,7 @@ describe("the TCP door", () => {
 
   it("closes who does not log in in time, however it drips, and nobody who has", async () => {
     const notices: string[] = [];
-    const { server } = await start({ password: "s3cret", notices }, { loginTimeout_ms: 3000 });
+    const { server } = await start({ password: "s3cret", notices, limits: { loginTimeout_ms: 3000 } });
     const [good, silent, drip] = [await client(server), await client(server), await client(server)];
     expect(await good.call("AUTH", "s3cret")).toBe(OK);
     drip.raw("*2\r\n$4\r\nAUTH\r\n$1000\r\n");

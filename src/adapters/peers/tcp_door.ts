@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import { CodecError } from "../../codec/byte_reader.ts";
 import { concatBytes, EMPTY } from "../../codec/bytes.ts";
 import type { Timer } from "../../ports/clock.ts";
@@ -28,6 +27,7 @@ import {
   TYPE_WELCOME,
 } from "./frame.ts";
 import { decodeHello, encodeRefusal, type Hello, MAX_HANDSHAKE_BYTES, type Refusal } from "./hello.ts";
+import type { PeerSocket } from "./peer_socket.ts";
 import { isProof, PROOF_BYTES, proofOf } from "./proof.ts";
 import type { PeerRegistry } from "./registry.ts";
 
@@ -52,7 +52,7 @@ export class TcpDoor {
   }
 
   /** Takes a socket over, and the bytes that were read from it. */
-  accept(socket: Socket, head: Uint8Array): void {
+  accept(socket: PeerSocket, head: Uint8Array): void {
     if (this.#isClosed || this.#pending() >= MAX_PENDING) {
       socket.on("error", () => socket.destroy());
       socket.destroy();
@@ -90,7 +90,7 @@ interface Asked {
 /** One connection of a peer, or of somebody who says so. */
 class Caller {
   readonly #registry: PeerRegistry;
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   readonly #reader: FrameReader;
   readonly #address: string;
   #onEnd: () => void;
@@ -102,7 +102,7 @@ class Caller {
   #isDone = false;
   #lastBytes_ms = 0;
 
-  constructor(registry: PeerRegistry, socket: Socket, onEnd: () => void) {
+  constructor(registry: PeerRegistry, socket: PeerSocket, onEnd: () => void) {
     this.#registry = registry;
     this.#socket = socket;
     this.#onEnd = onEnd;

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import type { Logger } from "@logtape/logtape";
 import { clusterName } from "../../adapters/peers/cluster_name.ts";
 import { createHttpTransport, type PeerTransportOptions } from "../../adapters/http_transport.ts";
+import type { PeerSocket } from "../../adapters/peers/peer_socket.ts";
 import { addressText } from "../../adapters/socket_errors.ts";
 import { createTcpTransport } from "../../adapters/tcp_transport.ts";
 import { KvError } from "../../core/errors.ts";
@@ -47,7 +47,7 @@ export interface LinkOptions {
 export interface Links {
   readonly transport: Transport;
   /** Takes connections of the other replicas, or turns them away when they should come over HTTP. */
-  readonly acceptPeer: (socket: Socket, head: Uint8Array) => void;
+  readonly acceptPeer: (socket: PeerSocket, head: Uint8Array) => void;
   /** Answers requests of the other replicas; null when they come over TCP. */
   readonly peerFetch: ((request: Request) => Promise<Response>) | null;
   /** The most bytes that a request of another replica has; 0 when they come over TCP. */
@@ -121,7 +121,8 @@ function turnAway(logger: Logger): Links["acceptPeer"] {
   let isTold = false;
   return (socket) => {
     const from = socket.remoteAddress ?? "somewhere";
-    socket.on("error", () => {}).destroy();
+    socket.on("error", () => {});
+    socket.destroy();
     if (isTold) return;
     isTold = true;
     logger.warning(

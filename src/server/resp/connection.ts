@@ -24,15 +24,16 @@ import { lineOf, replyByRun, type Run } from "./replies.ts";
 import { ReplyQueue, Slot } from "./reply_queue.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import { type RequestMeters, resultOf } from "./request_meters.ts";
+import type { RequestSource } from "./request_source.ts";
 import type { ServerContext } from "./server_context.ts";
 import { queueCommand } from "./transaction.ts";
-import type { RespTransport } from "./transport.ts";
+import type { RespTransport, WireClient } from "./transport.ts";
 
 /** A client that sends more commands than this at once goes on in the next turn, after the others had theirs. */
 const MAX_COMMANDS_PER_TURN = 1000;
 
 /** A client's connection. The wire calls {@link receive}, {@link onInputEnd}, {@link onDrain} and {@link onClosed}. */
-export class RespConnection {
+export class RespConnection implements WireClient {
   readonly id: number;
   readonly context: ServerContext;
   readonly service: Service;
@@ -44,7 +45,7 @@ export class RespConnection {
   /** The latest command that was executed, for CLIENT LIST. */
   lastCommand = "NULL";
 
-  readonly #parser: RespParser;
+  readonly #parser: RequestSource;
   readonly #runner: PlanRunner;
   readonly #queue: ReplyQueue;
   readonly #out: ReplyWriter;
@@ -67,14 +68,19 @@ export class RespConnection {
   #ended = false;
   #gone = false;
 
-  constructor(context: ServerContext, transport: RespTransport) {
+  /** `requests` cuts what {@link receive} is given into requests. */
+  constructor(
+    context: ServerContext,
+    transport: RespTransport,
+    requests: RequestSource = new RespParser(context.limits),
+  ) {
     this.context = context;
     this.service = context.service;
     this.transport = transport;
     this.id = context.nextId();
     this.state = new ClientState(context.logins.anonymous, context.clock.monotonic());
     this.lastActive_ms = this.state.connected_ms;
-    this.#parser = new RespParser(context.limits);
+    this.#parser = requests;
     this.#parser.limited = !this.state.authenticated;
     this.#queue = new ReplyQueue(this);
     this.#runner = new PlanRunner(context.service, {
@@ -117,8 +123,6 @@ export class RespConnection {
   /** Takes bytes from the wire; they may be reused after the call. */
   receive(chunk: Uint8Array): void {
     if (this.#gone || this.#closing) return;
-    this.#stats.bytesIn += chunk.length;
-    this.#meters.door.receivedBytes += chunk.length;
     this.lastActive_ms = this.context.turns.now();
     this.#parser.feed(chunk);
     if (this.#stalled) this.#parser.settle();
@@ -140,9 +144,15 @@ export class RespConnection {
   onClosed(): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.context.forget(this);
     this.state.close();
     this.#queue.clear();
     this.#out.discard();
+  }
+
+  /** A client that waits for something is not idle. */
+  onIdle(): void {
+    if (this.unfinished === 0 && this.state.watches === null) this.finish();
   }
 
   /** Sends the replies that are ready and goes on with commands that had to wait. */

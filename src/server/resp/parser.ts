@@ -10,6 +10,7 @@
  */
 import { EMPTY } from "../../codec/bytes.ts";
 import { splitInline } from "./inline.ts";
+import type { RequestSource } from "./request_source.ts";
 
 /** The longest inline command, in bytes. */
 export const MAX_INLINE_BYTES: number = 64 * 1024;
@@ -30,13 +31,20 @@ const STAR = 42;
 const MINUS = 45;
 const ZERO = 48;
 
+const PREFIX = "ERR Protocol error: ";
+
 /** Bytes that are not RESP. The message is the whole error line, after which the connection is closed. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 
   /** @param fault What is wrong, in Redis's words. */
   constructor(fault: string) {
-    super(`ERR Protocol error: ${fault}`);
+    super(PREFIX + fault);
+  }
+
+  /** The error whose message is `message`. */
+  static of(message: string): ProtocolError {
+    return new ProtocolError(message.slice(PREFIX.length));
   }
 }
 
@@ -52,7 +60,7 @@ export interface ParserLimits {
  * A parser of one connection. After {@link feed}, `while (parser.next()) { …; parser.consume(); }`, then
  * {@link settle} before the turn ends.
  */
-export class RespParser {
+export class RespParser implements RequestSource {
   /** The memory that the arguments of the present command are in. Valid until {@link settle}. */
   source: Uint8Array = EMPTY;
   /** How many arguments the present command has, its name included. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../ports/clock.ts";
+import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Logins } from "../access/logins.ts";
 import { ServerMetrics } from "../metrics/server_metrics.ts";
@@ -12,9 +12,10 @@ import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
 import type { Figures } from "../status_page.ts";
 import type { CommandTable } from "./command_table.ts";
-import type { RespConnection } from "./connection.ts";
+import { RespConnection } from "./connection.ts";
 import { BufferPool } from "./reply_writer.ts";
 import { RequestMeters } from "./request_meters.ts";
+import type { RequestSource } from "./request_source.ts";
 import { ScanCursors } from "./scan_cursors.ts";
 import type { RespTransport } from "./transport.ts";
 
@@ -56,6 +57,8 @@ export interface RespLimits {
   readonly maxWatchBytes: number;
   /** The most watches of one connection. @default 1024 */
   readonly maxWatches: number;
+  /** Where clients must log in, one that has not within so many milliseconds is closed. @default 10000 */
+  readonly loginTimeout_ms: number;
 }
 
 /** The limits unless others are given. */
@@ -68,6 +71,7 @@ export const DEFAULT_RESP_LIMITS: RespLimits = {
   maxUnfinishedBytes: 32 * 1024 * 1024,
   maxWatchBytes: 16 * 1024 * 1024,
   maxWatches: 1024,
+  loginTimeout_ms: 10_000,
 };
 
 /** What a {@link ServerContext} is made from. */
@@ -109,6 +113,8 @@ export class ServerContext {
   /** The monotonic time at which the server started, in milliseconds. */
   readonly started_ms: number;
   readonly #onNotice: (message: string) => void;
+  /** Ends the wait for a login, by connection. */
+  readonly #patience: Map<number, Timer> = new Map();
   #nextId = 1;
   #dirty: RespConnection[] = [];
 
@@ -129,9 +135,41 @@ export class ServerContext {
     this.#onNotice = options.onNotice ?? (() => {});
   }
 
+  /** Lets a client in, which others can see until its wire is gone. `requests` as for a {@link RespConnection}. */
+  admit(transport: RespTransport, requests?: RequestSource): RespConnection {
+    const connection = new RespConnection(this, transport, requests);
+    this.clients.set(connection.id, connection);
+    if (!connection.state.authenticated) {
+      const { loginTimeout_ms } = this.limits;
+      const timer = this.clock.after(loginTimeout_ms, () => {
+        if (!connection.state.authenticated) connection.drop(`has not logged in within ${loginTimeout_ms} ms`);
+      });
+      this.#patience.set(connection.id, timer);
+    }
+    return connection;
+  }
+
+  /** The client's wire is gone. */
+  forget({ id }: RespConnection): void {
+    this.clients.delete(id);
+    this.#patience.get(id)?.cancel();
+    this.#patience.delete(id);
+  }
+
   /** A number that no other connection of this server has. */
   nextId(): number {
     return this.#nextId++;
+  }
+
+  /** Bytes have come from clients. */
+  received(bytes: number, kind: RespTransport["kind"] = "tcp"): void {
+    this.stats.bytesIn += bytes;
+    this.meters[kind].door.receivedBytes += bytes;
+  }
+
+  /** A client was turned away. */
+  refused(): void {
+    this.stats.connectionsRefused++;
   }
 
   /** Tells the operator. */

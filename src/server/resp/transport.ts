@@ -1,5 +1,6 @@
 /**
- * What a RESP connection needs of the wire below it. TCP sockets, datagrams and tests implement it.
+ * What a RESP connection needs of the wire below it, and the wire of the connection. TCP sockets, datagrams, the channel
+ * between threads and tests are wires.
  *
  * @module
  */
@@ -27,4 +28,28 @@ export interface RespTransport {
 
   /** Closes at once. */
   destroy(): void;
+}
+
+/** What the wire tells its client. */
+export interface WireClient {
+  /** Bytes have come; they may be reused after the call. */
+  receive(chunk: Uint8Array): void;
+
+  /** What was written has left. */
+  onDrain(): void;
+
+  /** No more bytes will come. */
+  onInputEnd(): void;
+
+  /** Nothing has come for the longest time that is allowed. */
+  onIdle(): void;
+
+  /** The wire is gone. */
+  onClosed(): void;
+
+  /** Takes no more requests, and ends the wire when the replies to those taken have left. */
+  finish(): void;
+
+  /** Closes at once for what happened, and tells the operator. */
+  drop(why: string): void;
 }

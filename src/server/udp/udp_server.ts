@@ -159,6 +159,7 @@ class Door implements UdpServer {
       this.#answer(connection, id, [errorReply(fault)], from);
       return;
     }
+    this.#context.received(request.length, "udp");
     try {
       connection.receive(request);
     } catch (error) {

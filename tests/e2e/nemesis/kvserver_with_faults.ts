@@ -24,6 +24,7 @@ import { readFrame } from "../../../src/core/two_phase_commit/message_codec.ts";
 import { MESSAGE as TWO_PHASE_MESSAGE } from "../../../src/core/two_phase_commit/messages.ts";
 import { RECORD as TWO_PHASE_RECORD } from "../../../src/core/two_phase_commit/records.ts";
 import type { ServerParts } from "../../../src/server/parts.ts";
+import { isServerThread } from "../../../src/server/threads/thread.ts";
 import { crashPlanOf, CrashPoints } from "./instruments/crash_points.ts";
 import { troubledDisk } from "./instruments/troubled_disk.ts";
 import { TroubleFile } from "./instruments/troubles.ts";
@@ -56,4 +57,4 @@ const parts: ServerParts = {
   },
 };
 
-await runInProcess((terminal) => runServer(terminal, startWith(parts), systemProcesses));
+if (!isServerThread) await runInProcess((terminal) => runServer(terminal, startWith(parts), systemProcesses));

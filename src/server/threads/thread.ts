@@ -1,0 +1,187 @@
+/**
+ * A thread that holds sockets, seen from both of its ends.
+ *
+ * This module is its own entry: the thread loads the file that this module is in, which may be this one, a bundle for
+ * Node or the executable made by Bun, and finds out by {@link isServerThread} what it is there for. So there is no second
+ * file that a bundler would have to know of, and a program that is itself such a file does nothing in a thread.
+ *
+ * @module
+ */
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { systemClock } from "../../adapters/system_clock.ts";
+import type { ParserLimits } from "../resp/parser.ts";
+import { type Places, startTcpServer, type TcpServer } from "../tcp_server.ts";
+import type { Post } from "./batch.ts";
+import { OwnerLink } from "./owner_link.ts";
+
+/** What a thread is to do. */
+export interface ThreadTask {
+  readonly host: string;
+  /** The port, on which other threads listen too. */
+  readonly port: number;
+  readonly limits: ParserLimits;
+  /** Whether clients must log in. */
+  readonly mustLogIn: boolean;
+  /** Whether connections of other replicas come. */
+  readonly hasPeers: boolean;
+  readonly maxConnections: number;
+  /** How many clients all threads have. */
+  readonly connections: SharedArrayBuffer;
+}
+
+/** What a thread says beside its batches. */
+type Report =
+  | { readonly type: "listening" }
+  | { readonly type: "notListening"; readonly message: string; readonly code: string | undefined }
+  | { readonly type: "notice"; readonly message: string }
+  | { readonly type: "closed" };
+
+/** What a thread is told beside its batches. */
+interface CloseOrder {
+  readonly type: "close";
+  readonly deadline_ms: number;
+}
+
+/** Who hears a thread. */
+export interface ThreadListener {
+  onBatch(batch: Uint8Array): void;
+  onNotice(message: string): void;
+  /** It has ended without having been asked to. Nothing follows. */
+  onDeath(reason: string): void;
+}
+
+/** A thread, seen from the owner's. */
+export interface ServerThread {
+  /** Resolves when it listens. Rejects when it cannot, as listening in this thread would. */
+  readonly listening: Promise<void>;
+  readonly post: Post;
+  /** As the `close` of a {@link TcpServer}, then ends it. */
+  close(deadline_ms: number): Promise<void>;
+  /** Ends it at once. */
+  end(): Promise<void>;
+}
+
+const ROLE = "kvpaxos server";
+/** A thread that has not closed its door this long after the deadline is stuck. */
+const STUCK_MS = 2000;
+
+/** Whether this is a thread that {@link startThread} has started, where no program must run. */
+export const isServerThread: boolean = !isMainThread && isTaskOf(workerData);
+
+function isTaskOf(data: unknown): data is { readonly task: ThreadTask } {
+  return typeof data === "object" && data !== null && (data as { readonly role?: unknown }).role === ROLE;
+}
+
+/** Starts a thread. */
+export function startThread(task: ThreadTask, listener: ThreadListener): ServerThread {
+  // Flags of the main thread, such as those that say what it runs, are not for a file.
+  const worker = new Worker(new URL(import.meta.url), { workerData: { role: ROLE, task }, execArgv: [] });
+  let isEnding = false;
+  let isDead = false;
+  let onClosed = (): void => {};
+  let onListening = (): void => {};
+  let onNotListening = (_error: Error): void => {};
+  const listening = new Promise<void>((resolve, reject) => {
+    onListening = resolve;
+    onNotListening = reject;
+  });
+  const onDeath = (reason: string): void => {
+    if (isEnding || isDead) return;
+    isDead = true;
+    onNotListening(new Error(`a thread for clients has ended: ${reason}`));
+    onClosed();
+    listener.onDeath(reason);
+  };
+  worker.on("message", (message: Uint8Array | Report) => {
+    if (message instanceof Uint8Array) listener.onBatch(message);
+    else if (message.type === "listening") onListening();
+    else if (message.type === "notListening") onNotListening(errorLike(message));
+    else if (message.type === "notice") listener.onNotice(message.message);
+    else onClosed();
+  });
+  worker.on("error", (error: Error) => onDeath(error.message));
+  worker.on("exit", (code: number) => onDeath(`it ended with code ${code}`));
+  const end = async (): Promise<void> => {
+    isEnding = true;
+    if (isDead) return;
+    isDead = true;
+    await worker.terminate();
+  };
+  return {
+    listening,
+    post: (batch) => {
+      if (!isDead) worker.postMessage(batch, [batch.buffer as ArrayBuffer]);
+    },
+    close: async (deadline_ms) => {
+      if (!isDead) {
+        const closed = new Promise<void>((resolve) => onClosed = resolve);
+        worker.postMessage({ type: "close", deadline_ms } satisfies CloseOrder);
+        // It cuts its clients off at the deadline, unless it does nothing any more.
+        const timer = systemClock.after(deadline_ms + STUCK_MS, onClosed);
+        await closed;
+        timer.cancel();
+      }
+      await end();
+    },
+    end,
+  };
+}
+
+function errorLike({ message, code }: Extract<Report, { readonly type: "notListening" }>): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+/** The places for clients that several threads share. */
+export function sharedPlaces(connections: SharedArrayBuffer, most: number): Places {
+  const taken = new Int32Array(connections);
+  return {
+    take: () => {
+      if (Atomics.add(taken, 0, 1) < most) return true;
+      Atomics.sub(taken, 0, 1);
+      return false;
+    },
+    release: () => void Atomics.sub(taken, 0, 1),
+  };
+}
+
+/** The far end: opens the door. */
+async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Promise<void> {
+  const say = (report: Report): void => port.postMessage(report);
+  const link = new OwnerLink({
+    post: (batch) => port.postMessage(batch, [batch.buffer as ArrayBuffer]),
+    clock: systemClock,
+    limits: task.limits,
+    mustLogIn: task.mustLogIn,
+    onNotice: (message) => say({ type: "notice", message }),
+  });
+  let server: TcpServer;
+  try {
+    server = await startTcpServer({
+      context: link,
+      host: task.host,
+      port: task.port,
+      reusePort: true,
+      places: sharedPlaces(task.connections, task.maxConnections),
+      ...(task.hasPeers ? { acceptPeer: (socket, head): void => link.acceptPeer(socket, head) } : {}),
+    });
+  } catch (error) {
+    const { message, code } = error as Error & { readonly code?: string };
+    say({ type: "notListening", message, code });
+    return;
+  }
+  port.on("message", (message: Uint8Array | CloseOrder) => {
+    if (message instanceof Uint8Array) {
+      link.receive(message);
+      return;
+    }
+    void server.close(message.deadline_ms).then(() => {
+      link.flush();
+      say({ type: "closed" });
+    });
+  });
+  say({ type: "listening" });
+}
+
+if (isServerThread && parentPort !== null) {
+  void serve(parentPort, (workerData as { readonly task: ThreadTask }).task);
+}
