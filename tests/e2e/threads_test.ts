@@ -56,8 +56,8 @@ describe.each(["2", "4"])("kvserver --threads %s", (threads) => {
 
   test.skipIf(!hasBenchmark)("serves redis-benchmark (skipped where redis-tools are not installed)", async () => {
     const server = await servers.start({ flags });
-    const args = ["-p", `${server.port}`, "-n", "20000", "-c", "50", "-P", "8", "-d", "256", "-r", "1000"];
-    const { status, stdout } = spawnSync("redis-benchmark", [...args, "-t", "set,get,incr,mset", "-q"], {
+    const args = ["-p", `${server.port}`, "-n", "5000", "-c", "50", "-P", "8", "-d", "256", "-r", "1000"];
+    const { status, stdout } = spawnSync("redis-benchmark", [...args, "-t", "set,get,incr", "-q"], {
       encoding: "utf8",
       timeout: 60_000,
     });
@@ -65,8 +65,8 @@ describe.each(["2", "4"])("kvserver --threads %s", (threads) => {
     expect(stdout).toContain("GET:");
     expect(stdout).not.toMatch(/error/i);
     const status_page = await (await fetch(`${server.url}/v1/status`)).json() as { stats: Record<string, number> };
-    expect(status_page.stats["commands"]).toBeGreaterThanOrEqual(80_000);
-    expect(status_page.stats["connectionsAccepted"]).toBeGreaterThanOrEqual(200);
+    expect(status_page.stats["commands"]).toBeGreaterThanOrEqual(15_000);
+    expect(status_page.stats["connectionsAccepted"]).toBeGreaterThanOrEqual(150);
   });
 
   test("is linearizable, by kvclient check", async () => {
@@ -128,7 +128,7 @@ test("three replicas with two threads each are linearizable while their leader i
   await new Promise((wait) => setTimeout(wait, 1500));
   await cluster.start(leader);
   expect(await checked).toEqual({ code: 0, verdict: "linearizable" });
-});
+}, 90_000);
 
 test.each([["node", []], ["bun", []], ["deno", ["run", "-A"]]] as const)(
   "threads work in the script under %s",
