@@ -13,7 +13,7 @@ import { CodecError } from "../../codec/byte_reader.ts";
 import { bytesToText, type Key, keyToBytes } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Command } from "../../core/kv/command.ts";
-import { type Access, denialOf } from "../access/access.ts";
+import { type Access, adminDenial, denialOf } from "../access/access.ts";
 import type { Logins } from "../access/logins.ts";
 import type { ServerStats } from "../stats.ts";
 
@@ -55,11 +55,17 @@ export class HttpGate {
    * @throws {KvError} `PERMISSION_DENIED`, `UNAUTHENTICATED`
    */
   permit(request: Request, command: Command): void {
-    if (this.#logins.isOpen) return;
-    const access = this.#granted.get(request);
-    if (access === undefined) throw new KvError("UNAUTHENTICATED", "this request was not let in");
-    const denial = denialOf(access, command);
-    if (denial !== null) throw denial;
+    this.#check(request, (access) => denialOf(access, command));
+  }
+
+  /**
+   * Checks that who sent `request` may use `what`, which changes the server and not its keys: users who may do
+   * everything.
+   *
+   * @throws {KvError} `PERMISSION_DENIED`, `UNAUTHENTICATED`
+   */
+  permitAdmin(request: Request, what: string): void {
+    this.#check(request, (access) => adminDenial(access, what));
   }
 
   /** What the sender of `request` may do may have changed: whether it would still be let in, with the same rights. */
@@ -67,6 +73,14 @@ export class HttpGate {
     if (this.#logins.isOpen) return true;
     const access = this.#granted.get(request);
     return access !== undefined && this.#logins.isStill(access);
+  }
+
+  #check(request: Request, denialTo: (access: Access) => KvError | null): void {
+    if (this.#logins.isOpen) return;
+    const access = this.#granted.get(request);
+    if (access === undefined) throw new KvError("UNAUTHENTICATED", "this request was not let in");
+    const denial = denialTo(access);
+    if (denial !== null) throw denial;
   }
 
   async #enter(request: Request): Promise<Access> {

@@ -106,8 +106,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ["DELETE", SESSION_ROUTE, changeSession(service, gate, "closeSession")],
     ["GET", "/v1/watch", watches.handler(gate)],
     ["GET", "/v1/events", listEvents(service, gate)],
-    ["GET", "/v1/snapshot", snapshots.handler()],
-    ...operatorRoutes(options, metrics),
+    ["GET", "/v1/snapshot", snapshots.handler(gate)],
+    ...operatorRoutes(options, metrics, gate),
   ];
 
   const app = new Hono({ getPath: routeOf });
@@ -143,7 +143,7 @@ function isForeseen(error: unknown): boolean {
   return error instanceof HttpProblem || error instanceof KvError || error instanceof CodecError;
 }
 
-function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[] {
+function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics, gate: HttpGate): Route[] {
   const { service } = options;
   const figures = (): Figures => ({
     info: options.info,
@@ -165,7 +165,7 @@ function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics): Route[
       () => new Response(metricsText(figures(), metrics), { headers: { "Content-Type": METRICS_MEDIA_TYPE } }),
     ],
     ["GET", "/v1/admin/log-level", getLogLevels(options.logLevels)],
-    ["PUT", "/v1/admin/log-level", putLogLevel(options.logLevels)],
+    ["PUT", "/v1/admin/log-level", putLogLevel(options.logLevels, gate)],
     ["GET", "/healthz", getHealth()],
     ["GET", "/readyz", getReadiness(() => service.replication.status())],
     ["GET", "/openapi.json", async () => {

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { LOG_LEVELS, type LogLevel, type LogLevels } from "../log_levels.ts";
+import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { HttpProblem, malformed } from "./problem.ts";
 import { readJson } from "./request_body.ts";
@@ -21,9 +22,10 @@ export function getLogLevels(levels: LogLevels | undefined): Handler {
   return (c) => c.json({ levels: existing(levels).levels() });
 }
 
-/** `PUT`: sets one, and answers with all. */
-export function putLogLevel(levels: LogLevels | undefined): Handler {
+/** `PUT`: sets one, and answers with all. For users who may do everything. */
+export function putLogLevel(levels: LogLevels | undefined, gate: HttpGate): Handler {
   return async (c) => {
+    gate.permitAdmin(c.req.raw, "PUT /v1/admin/log-level");
     const control = existing(levels);
     const { category, level } = check(levelSchema, await readJson(c.req.raw, MAX_BODY_BYTES));
     try {

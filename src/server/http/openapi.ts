@@ -54,10 +54,11 @@ export async function openApiDocument(version: string): Promise<JsonObject> {
       { name: "watch", description: "What changes." },
       { name: "operators", description: "Health and figures." },
     ],
-    security: [{}, { password: [] }],
+    security: [{}, { password: [] }, { user: [] }],
     components: {
       securitySchemes: {
-        password: { type: "http", scheme: "bearer", description: "The server's password, where it has one." },
+        password: { type: "http", scheme: "bearer", description: "The server's password, or a token of a user." },
+        user: { type: "http", scheme: "basic", description: "A user and the password, where the server has users." },
       },
       schemas: { ...requestSchemas(), ...answerSchemas() },
     },

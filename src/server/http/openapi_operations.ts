@@ -65,7 +65,8 @@ const ONCE: readonly JsonObject[] = [
 
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: "The request is malformed.",
-  401: "A password is needed.",
+  401: "A user or a password is needed.",
+  403: "The user may not do this; the detail says why.",
   404: "There is no such key.",
   409: "The value, or the session, is not in the state that the request needs.",
   412: "The precondition does not hold.",
@@ -78,7 +79,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 };
 
 /** Problems of every route; of routes that take a body; of routes that write. */
-const ANY = [400, 401, 503];
+const ANY = [400, 401, 403, 503];
 const BODY = [413, 415];
 const WRITE = [409, 413, 422, 429, 504];
 
@@ -348,7 +349,7 @@ function operatorOperations(): DescribedOperation[] {
       summary: "Change how much the server logs",
       tags: ["operators"],
       requestBody: jsonBody("LogLevel"),
-      responses: { 200: json("All levels.", schemaRef("LogLevels")), ...problems(400, 401, 404, ...BODY) },
+      responses: { 200: json("All levels.", schemaRef("LogLevels")), ...problems(400, 401, 403, 404, ...BODY) },
     },
     page("/healthz", "healthz", "Whether the process is alive", {
       security: [],

@@ -9,10 +9,13 @@
  */
 import { BACKUP_MEDIA_TYPE } from "../../adapters/backup/format.ts";
 import { BackupWriter } from "../../adapters/backup/writer.ts";
+import type { Key } from "../../codec/bytes.ts";
 import { KvError } from "../../core/errors.ts";
+import type { Range } from "../../core/kv/command.ts";
 import type { KVStore } from "../../core/kv/kv_store.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Service } from "../service.ts";
+import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { Query } from "./request_target.ts";
 import { settleBarrier } from "./settle.ts";
@@ -35,6 +38,16 @@ export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = {
   maxHeld_bytes: 256 * 1024 * 1024,
   stall_ms: 60_000,
   slice_bytes: 128 * 1024,
+};
+
+/** What a snapshot reads. */
+const ALL_KEYS: Range = {
+  type: "range",
+  start: "" as Key,
+  end: null,
+  limit: 0,
+  reverse: false,
+  projection: "entries",
 };
 
 /** What the route is made of. */
@@ -69,9 +82,10 @@ export class SnapshotRoute {
     for (const stream of this.#open) stream.giveUp("it is closing; ask another server, or again later");
   }
 
-  /** Serves the route. */
-  handler(): Handler {
+  /** Serves the route, to those who may read all keys. */
+  handler(gate: HttpGate): Handler {
     return async (c) => {
+      gate.permit(c.req.raw, ALL_KEYS);
       const { url, method } = c.req.raw;
       // There are no parameters: whoever gives one hears so.
       void new Query(url, []);

@@ -255,6 +255,57 @@ describe("HTTP with users", () => {
     expect((await request("GET", "/v1/kv", { headers: bearer(READER_TOKEN) })).status).toBe(200);
   });
 
+  it("gives a snapshot only to who may read all keys", async () => {
+    const { request, post } = createFixture({ users: await users(), snapshotLimits: { maxOpen: 1 } });
+    for (const method of ["GET", "HEAD"]) {
+      const response = await request(method, "/v1/snapshot", { headers: bearer(APP_TOKEN) });
+      expect(response.status, method).toBe(403);
+      if (method === "GET") expect((await problem(response)).detail).toMatch(/may not read the keys from "" on/);
+    }
+    expect((await request("GET", "/v1/snapshot")).status).toBe(401);
+    // None of these has begun one.
+    const taken = await request("GET", "/v1/snapshot", { headers: bearer(READER_TOKEN) });
+    expect(taken.status).toBe(200);
+    expect((await taken.arrayBuffer()).byteLength).toBeGreaterThan(0);
+    expect((await post("/v1/snapshot", {}, bearer(READER_TOKEN))).status).toBe(405);
+  });
+
+  it("has the log's levels changed only by who may do everything, and shows them to all users", async () => {
+    const levels = new Map<string, string>();
+    const { request } = createFixture({
+      users: await users(),
+      password: "root",
+      logLevels: { levels: () => ({}), setLevel: (category, level) => void levels.set(category, level ?? "") },
+    });
+    const put = (token: string): Promise<Response> =>
+      request("PUT", "/v1/admin/log-level", {
+        body: body(JSON.stringify({ category: "kvpaxos", level: "debug" })),
+        headers: { ...bearer(token), "Content-Type": "application/json" },
+      });
+    for (const token of [APP_TOKEN, READER_TOKEN]) {
+      expect(await problem(await put(token))).toMatchObject({ status: 403, code: "PERMISSION_DENIED" });
+      expect((await request("GET", "/v1/admin/log-level", { headers: bearer(token) })).status).toBe(200);
+    }
+    expect(levels.size).toBe(0);
+    expect((await put("root")).status).toBe(200);
+    expect(levels.get("kvpaxos")).toBe("debug");
+  });
+
+  it("lets nobody in unasked, but to the pages for orchestrators", async () => {
+    const { request } = createFixture({ users: await users() });
+    const document = await (await request("GET", "/openapi.json", { headers: bearer(READER_TOKEN) })).json() as {
+      readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    };
+    const open: string[] = [];
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const method of Object.keys(methods)) {
+        const response = await request(method.toUpperCase(), path.replaceAll(/\{[^}]*\}/g, "AAAA"));
+        if (response.status !== 401) open.push(`${method} ${path}`);
+      }
+    }
+    expect(open.toSorted()).toEqual(["get /healthz", "get /readyz"]);
+  });
+
   it("ends the watches of users who are others now", async () => {
     const { request, http, logins } = createFixture({ users: await users() });
     const response = await request("GET", "/v1/watch?prefix=app%2F", { headers: bearer(APP_TOKEN) });
