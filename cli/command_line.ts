@@ -197,7 +197,6 @@ function set(
   source: Source,
   where: string,
 ): void {
-  if (flag.notYet !== null) throw new UsageError(`${where}: ${flag.notYet}`);
   try {
     given.set(flag, { value: flag.parse(value), source });
   } catch (error) {
@@ -258,7 +257,7 @@ function unknownSetting(program: Program, usable: readonly Flag<unknown>[], key:
   if (allFlags(program).some((flag) => flag.name === name)) {
     return `cannot be set in a config file for this command; leave it out`;
   }
-  const near = nearest(name, usable.filter((flag) => flag.notYet === null).map((flag) => flag.name));
+  const near = nearest(name, usable.map((flag) => flag.name));
   return near === null
     ? `is no setting; the settings are the flags of '${program.name} --help', without dashes before them`
     : `is no setting; did you mean "${near}"?`;
@@ -269,7 +268,7 @@ function unknownFlag(program: Program, argument: string): string {
     return `unknown flag ${argument}; an argument that begins with a dash goes after --`;
   }
   const name = argument.slice(2).split("=")[0]!.replaceAll("_", "-");
-  const known = allFlags(program).filter((flag) => flag.notYet === null).map((flag) => flag.name);
+  const known = allFlags(program).map((flag) => flag.name);
   const near = nearest(name, known);
   return `unknown flag --${name}; ` +
     (near === null ? `'${program.name} --help' lists the flags` : `did you mean --${near}?`);

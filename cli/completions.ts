@@ -30,10 +30,6 @@ function shown(program: Program): Command[] {
   return program.commands.filter((command) => command.notYet === null);
 }
 
-function flagsShown(program: Program, command: Command): Flag<unknown>[] {
-  return flagsOf(program, command).filter((flag) => flag.notYet === null);
-}
-
 function spellings(flag: Flag<unknown>): string[] {
   return [
     `--${flag.name}`,
@@ -53,7 +49,7 @@ function bash(program: Program): string {
   const names = shown(program).map((command) => command.name).filter((each) => each !== "");
   const valued = new Map<string, string>();
   for (const command of shown(program)) {
-    for (const flag of flagsShown(program, command)) {
+    for (const flag of flagsOf(program, command)) {
       if (flag.kind !== "value") continue;
       const completes = flag.choices.length > 0 ? flag.choices : flag.completes;
       valued.set(spellings(flag).join("|"), bashAction(name, completes, flag.isList));
@@ -61,7 +57,7 @@ function bash(program: Program): string {
   }
   const values = [...valued].map(([pattern, action]) => `    ${pattern}) ${action}; return ;;`);
   const perCommand = shown(program).map((command) => {
-    const words = flagsShown(program, command).flatMap(spellings).join(" ");
+    const words = flagsOf(program, command).flatMap(spellings).join(" ");
     const operands = command.name === "" || command.name === HELP
       ? `operands='${bashAction(name, names)}'`
       : command.completes === undefined
@@ -141,7 +137,7 @@ function zsh(program: Program): string {
       : command.completes === "file"
       ? "'*:file:_files'"
       : `'*:argument:(${(command.completes ?? []).join(" ")})'`;
-    const flags = flagsShown(program, command).flatMap(zshFlag);
+    const flags = flagsOf(program, command).flatMap(zshFlag);
     return `    ${command.name}) _arguments ${[...flags, operands].join(" \\\n      ")} ;;`;
   });
   return `#compdef ${program.name}
@@ -149,7 +145,7 @@ function zsh(program: Program): string {
 _${program.name}() {
   local line state
   local -A opt_args
-  _arguments -C ${flagsShown(program, plain).flatMap(zshFlag).join(" \\\n    ")} \\
+  _arguments -C ${flagsOf(program, plain).flatMap(zshFlag).join(" \\\n    ")} \\
     '1: :->command' '*:: :->rest'
   case $state in
   command)
@@ -171,7 +167,7 @@ function fish(program: Program): string {
   const { name } = program;
   const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const commands = shown(program).filter((command) => command.name !== "");
-  const valued = shown(program).flatMap((command) => flagsShown(program, command))
+  const valued = shown(program).flatMap((command) => flagsOf(program, command))
     .filter((flag) => flag.kind === "value").flatMap(spellings);
   const when = (command: string): string => `'__${name}_is "${command}"'`;
   const lines = [
@@ -202,7 +198,7 @@ function fish(program: Program): string {
   }
   for (const command of shown(program)) {
     const here = when(command.name);
-    for (const flag of flagsShown(program, command)) {
+    for (const flag of flagsOf(program, command)) {
       const parts = [`complete -c ${name} -n ${here} -l ${flag.name}`];
       if (flag.short !== null) parts.push(`-s ${flag.short}`);
       if (flag.kind === "value") parts.push("-x");

@@ -34,8 +34,6 @@ export interface Flag<T> {
   readonly isList: boolean;
   /** What shells complete as its value, beside choices. */
   readonly completes: "file" | "directory" | null;
-  /** Why it is refused in this version, null when it is there. Such a flag is known, but not shown. */
-  readonly notYet: string | null;
   /** Reads a value. Throws {@link UsageError} with the rest of a sentence that begins with the value. */
   readonly parse: (text: string) => T;
 }
@@ -50,7 +48,6 @@ interface Described {
   readonly summary: string;
   readonly shownDefault?: string;
   readonly argumentOnly?: boolean;
-  readonly notYet?: string;
 }
 
 /** A flag that takes a value, undefined when it is not given. */
@@ -73,7 +70,6 @@ export function valueFlag<T>(
     argumentOnly: false,
     isList: false,
     completes: null,
-    notYet: null,
     ...spec,
   };
 }
@@ -99,7 +95,6 @@ export function switchFlag(
     argumentOnly: false,
     isList: false,
     completes: null,
-    notYet: null,
     parse: truth,
     ...spec,
   };

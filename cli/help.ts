@@ -53,7 +53,6 @@ export function renderHelp(program: Program, command: Command): string {
 export function groups(flags: readonly Flag<unknown>[]): Map<string, Flag<unknown>[]> {
   const grouped = new Map<string, Flag<unknown>[]>();
   for (const flag of flags) {
-    if (flag.notYet !== null) continue;
     const group = grouped.get(flag.group);
     if (group === undefined) grouped.set(flag.group, [flag]);
     else group.push(flag);

@@ -43,18 +43,15 @@ function renderProgram(program: Program): string[] {
   );
   const general = new Set(flagsOf(program, plain));
   for (const command of others) {
-    const own = command.flags.filter((flag) => !general.has(flag) && flag.notYet === null);
+    const own = command.flags.filter((flag) => !general.has(flag));
     if (own.length === 0 && command.examples.length === 0) continue;
     parts.push(`### ${program.name} ${title(command)}`, ...command.description);
     if (own.length > 0) parts.push(table(program, own));
     if (command.examples.length > 0) parts.push(examples(command));
   }
   parts.push(`Exit codes: ${program.exitCodes.map(([code, meaning]) => `\`${code}\` ${meaning}`).join("; ")}.`);
-  const refused = [
-    ...program.commands.filter((command) => command.notYet !== null).map((command) => command.name),
-    ...plain.flags.filter((flag) => flag.notYet !== null).map((flag) => `--${flag.name}`),
-  ];
-  parts.push(`Known, but not there yet: ${refused.map((name) => `\`${name}\``).join(", ")}.`);
+  const refused = program.commands.filter((command) => command.notYet !== null).map(({ name }) => `\`${name}\``);
+  if (refused.length > 0) parts.push(`Known, but not there yet: ${refused.join(", ")}.`);
   return parts;
 }
 
@@ -63,7 +60,7 @@ function title(command: Command): string {
 }
 
 function table(program: Program, flags: readonly Flag<unknown>[]): string {
-  const rows = flags.filter((flag) => flag.notYet === null).map((flag) => {
+  const rows = flags.map((flag) => {
     const environment = flag.argumentOnly ? "" : `\`${environmentName(program, flag)}\``;
     return `| \`${cell(usage(flag))}\` | ${cell(flag.shownDefault ?? "")} | ${cell(flag.summary)} | ${environment} |`;
   });

@@ -82,7 +82,7 @@ describe("completions", () => {
           if (command.notYet === null) expect(script, command.name).toContain(command.name);
           for (const flag of flagsOf(program, command)) {
             const isThere = new RegExp(`(--|-l )${flag.name}\\b(?!-)`).test(script);
-            expect(isThere, `${shell} ${flag.name}`).toBe(flag.notYet === null);
+            expect(isThere, `${shell} ${flag.name}`).toBe(true);
           }
         }
       }

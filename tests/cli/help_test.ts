@@ -17,7 +17,7 @@ describe("help", () => {
           expect(line).toBe(line.trimEnd());
         }
         for (const flag of flagsOf(program, command)) {
-          expect(new RegExp(`--(\\[no-\\])?${flag.name}\\b`).test(help), flag.name).toBe(flag.notYet === null);
+          expect(new RegExp(`--(\\[no-\\])?${flag.name}\\b`).test(help), flag.name).toBe(true);
         }
       }
     });

@@ -34,7 +34,7 @@ describe("the manual page", () => {
       for (const command of program.commands) {
         if (command.name !== "") expect(plain.includes(`fB${command.name}`)).toBe(command.notYet === null);
         for (const flag of flagsOf(program, command)) {
-          expect(new RegExp(`--(\\[no-\\])?${flag.name}\\b(?!-)`).test(plain), flag.name).toBe(flag.notYet === null);
+          expect(new RegExp(`--(\\[no-\\])?${flag.name}\\b(?!-)`).test(plain), flag.name).toBe(true);
         }
       }
     });

@@ -19,7 +19,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = { kvserver: KVSERVER, kvclie
 export function strangers(env: Environment): string[] {
   const known = new Set(
     Object.values(PROGRAMS).flatMap((program) =>
-      allFlags(program).filter((flag) => !flag.argumentOnly && flag.notYet === null)
+      allFlags(program).filter((flag) => !flag.argumentOnly)
         .map((flag) => environmentName(program, flag))
     ),
   );
