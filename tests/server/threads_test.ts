@@ -3,7 +3,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ByteReader } from "../../src/codec/byte_reader.ts";
 import { ByteWriter } from "../../src/codec/byte_writer.ts";
 import { keyFromBytes, keyToBytes } from "../../src/codec/bytes.ts";
-import type { Key } from "../../src/codec/bytes.ts";
+import { type Key, textToBytes } from "../../src/codec/bytes.ts";
+import { formatPasswordHash, hashPassword } from "../../src/server/access/secrets.ts";
+import { parseUsers } from "../../src/server/access/user_table.ts";
 import { ProtocolError, RespParser } from "../../src/server/resp/parser.ts";
 import { DEFAULT_RESP_LIMITS } from "../../src/server/resp/server_context.ts";
 import { startServer } from "../../src/server/server.ts";
@@ -181,6 +183,26 @@ describe("a door in another thread", () => {
     const brief = await connect();
     brief.raw(command("AUTH", "secret") + big);
     for (let i = 0; i < 2; i++) expect(await brief.next()).toBe(OK);
+  });
+
+  it("reads large requests behind a login that takes its time, once the client is in", async () => {
+    const hash = formatPasswordHash(await hashPassword(textToBytes("secret"), 16));
+    const users = parseUsers(JSON.stringify({ user: "app", role: "read-write", password: hash }));
+    const { connect } = await start({ users });
+    const big = command("SET", "k", "v".repeat(100_000)) + command("MGET", ..."ABCDEFGHIJKL");
+    const friend = await connect();
+    friend.raw(command("AUTH", "app", "secret") + big);
+    for (let i = 0; i < 2; i++) expect(await friend.next()).toBe(OK);
+    expect(await friend.next()).toBe(`*12\r\n${"$-1\r\n".repeat(12)}`);
+    const stranger = await connect();
+    stranger.raw(command("AUTH", "app", "wrong") + big);
+    expect(await stranger.next()).toMatch(/^-WRONGPASS/);
+    expect(await stranger.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
+    // What is known to be right is decided at once.
+    const late = await connect();
+    expect(await late.call("AUTH", "app", "secret")).toBe(OK);
+    late.raw(big);
+    expect(await late.next()).toBe(OK);
   });
 
   it("hands the owner no more of a client's requests than a window, while none is taken", async () => {

@@ -225,7 +225,10 @@ export class RespConnection implements WireClient {
     this.#stalled = false;
     this.#pumping = true;
     try {
-      while (!this.#closing && !this.#gone && parser.next()) {
+      while (!this.#closing && !this.#gone) {
+        // How large a request may be that is behind a login is known once that is decided.
+        this.#stalled = parser.limited && this.#queue.changesClient;
+        if (this.#stalled || !parser.next()) break;
         if (left-- === 0 || this.#isFull() || !this.#step()) {
           this.#stalled = true;
           break;

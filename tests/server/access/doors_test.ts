@@ -61,6 +61,19 @@ describe("RESP with users", () => {
     expect(await other.call("auth", SECRETS[0]!)).toMatch(/^-ERR AUTH <password> called without any password/);
   });
 
+  it("reads large requests behind a login that takes its time, once the client is in", async () => {
+    const { context } = testContext({ users: await users() });
+    const big = command("set", "app/1", "v".repeat(100_000)) + command("mget", ...Array<string>(20).fill("app/2"));
+    const client = new MemoryClient(context);
+    client.raw(command("auth", "app", SECRETS[0]!) + big);
+    for (let i = 0; i < 2; i++) expect(await client.next()).toBe(OK);
+    expect(await client.next()).toBe(`*20\r\n${"$-1\r\n".repeat(20)}`);
+    const stranger = new MemoryClient(context);
+    stranger.raw(command("auth", "app", "wrong") + big);
+    expect(await stranger.next()).toMatch(/^-WRONGPASS/);
+    expect(await stranger.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
+  });
+
   it("refuses whatever is out of scope, by whichever command", async () => {
     const { context, store } = testContext({ users: await users(), password: "root" });
     const root = new MemoryClient(context);
