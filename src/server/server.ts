@@ -13,24 +13,14 @@ import { type HttpServer, serveHttp } from "../adapters/http_serve.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import { systemRandom } from "../adapters/system_random.ts";
 import { KvError } from "../core/errors.ts";
-import { KVStore } from "../core/kv/kv_store.ts";
-import { DEFAULT_LIMITS, type Limits } from "../core/kv/limits.ts";
+import type { Limits } from "../core/kv/limits.ts";
 import type { Replication } from "../core/replication.ts";
 import type { SnapshotOptions } from "../core/snapshotter.ts";
-import { Standalone } from "../core/standalone.ts";
-import { openDurableLog } from "../log/durable_log.ts";
-import { MemoryLog } from "../log/memory_log.ts";
-import type { Disk } from "../ports/disk.ts";
-import type { Log } from "../ports/log.ts";
 import { VERSION } from "../version.ts";
 import { Logins } from "./access/logins.ts";
 import { parseUsers } from "./access/user_table.ts";
-import { checkDataKind } from "./cluster/data_kind.ts";
-import { claimPlace } from "./cluster/place_file.ts";
-import { type ClusterOptions, placeOf, protocolOf } from "./cluster/options.ts";
-import { createReplica, type Replica } from "./cluster/replica.ts";
-import { readOrigin } from "./restore/origin_file.ts";
-import { restoreDirectory } from "./restore/restore_directory.ts";
+import { type Base, createBase, restore } from "./base.ts";
+import type { ClusterOptions } from "./cluster/options.ts";
 import { FirstFailure } from "./first_failure.ts";
 import { createHttpApp, type HttpApp } from "./http/http_app.ts";
 import type { LogLevels } from "./log_levels.ts";
@@ -38,7 +28,6 @@ import { type ServerParts, SYSTEM_PARTS } from "./parts.ts";
 import { commandTable } from "./resp/command_table.ts";
 import { DEFAULT_RESP_LIMITS, ServerContext } from "./resp/server_context.ts";
 import { watchEventLoop } from "./metrics/event_loop_delay.ts";
-import { measuredDisk } from "./metrics/measured_disk.ts";
 import { ServerMetrics } from "./metrics/server_metrics.ts";
 import { RequestSpans, type RequestTracer } from "./metrics/tracing.ts";
 import { Service } from "./service.ts";
@@ -179,15 +168,6 @@ export async function startServerOn(parts: ServerParts, options: ServerOptions):
   }
 }
 
-/** What is below the doors. */
-interface Base {
-  readonly store: KVStore;
-  readonly log: Log;
-  readonly replication: Replication;
-  /** The replica that it is; null for a server without others. */
-  readonly replica: Replica | null;
-}
-
 async function start(
   options: ServerOptions,
   parts: ServerParts,
@@ -267,68 +247,8 @@ async function start(
   };
 }
 
-/** Makes the folder of the data what {@link ServerOptions.restore} asks for. */
-async function restore(options: ServerOptions, parts: ServerParts, logger: Logger): Promise<void> {
-  const { restore: file = null, dataDir, cluster } = options;
-  if (file === null) return;
-  if (dataDir === null) {
-    throw new KvError("INVALID_ARGUMENT", "a restore needs a folder of the data; a server in memory has none");
-  }
-  await restoreDirectory({
-    file,
-    dataDir,
-    kind: cluster === undefined ? "none" : protocolOf(cluster),
-    replicas: cluster?.peers.length ?? 1,
-    parts,
-    logger,
-  });
-}
-
 function loginsOf({ password = null, users = null }: ServerOptions): Logins {
   return new Logins({ clock: systemClock, password, users: users === null ? null : parseUsers(users) });
-}
-
-function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerMetrics, logger: Logger): Base {
-  const { cluster } = options;
-  if (cluster?.transport === "http" && options.httpPort === 0) {
-    throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
-  }
-  const store = new KVStore({
-    limits: consistentLimits(options.limits ?? {}),
-    hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
-  });
-  const { log, disk, origin } = openLog(options.dataDir, parts, metrics, logger);
-  try {
-    checkDataKind(log, cluster === undefined ? "none" : protocolOf(cluster));
-    if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
-    if (cluster === undefined) {
-      const stateMachine = parts.aroundMachine(store);
-      const replication = new Standalone({ ...options, log, clock: parts.clock, stateMachine });
-      return { store, log, replication, replica: null };
-    }
-    if (options.dataDir === null && cluster.peers.length > 1) {
-      logger.warning(
-        "this replica keeps its promises in memory only: after a restart the others will refuse it, because a replica " +
-          "that has forgotten what it promised must not vote",
-      );
-    }
-    const replica = createReplica({
-      ...options,
-      cluster,
-      origin,
-      log,
-      store,
-      secret: options.clusterSecret ?? null,
-      logger,
-      parts,
-      metrics: metrics.paxos,
-    });
-    return { store, log, replication: replica.replication, replica };
-  } catch (error) {
-    // Nothing was appended: there is nothing to wait for.
-    log.close(() => {});
-    throw error;
-  }
 }
 
 function spansOf({ tracer, traceContext }: ServerOptions, logger: Logger): RequestSpans | null {
@@ -395,36 +315,6 @@ function untilReady(replication: Replication): Promise<void> {
     };
     look();
   });
-}
-
-/** A larger value makes larger commands: whoever raises one limit need not know of the others. */
-function consistentLimits(given: Partial<Limits>): Limits {
-  const limits = { ...DEFAULT_LIMITS, ...given };
-  const maxCommandBytes = given.maxCommandBytes ?? Math.max(limits.maxCommandBytes, 2 * limits.maxValueBytes);
-  return { ...limits, maxCommandBytes };
-}
-
-function openLog(
-  dataDir: string | null,
-  { openDisk, clock, aroundLog }: ServerParts,
-  metrics: ServerMetrics,
-  logger: Logger,
-): { readonly log: Log; readonly disk: Disk | null; readonly origin: string | null } {
-  if (dataDir === null) {
-    return { log: aroundLog(new MemoryLog({ clock, random: systemRandom })), disk: null, origin: null };
-  }
-  const disk = measuredDisk(openDisk(dataDir), clock, metrics.disk);
-  const origin = readOrigin(disk);
-  const log = openDurableLog({ disk, clock, random: systemRandom });
-  if (log.recovered !== null) {
-    logger.warning(
-      "cut off a torn tail of {tornBytes} bytes at offset {offset} of {file}: a write that was never acknowledged",
-      {
-        ...log.recovered,
-      },
-    );
-  }
-  return { log: aroundLog(log), disk, origin };
 }
 
 async function startHttp(
