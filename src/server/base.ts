@@ -9,6 +9,7 @@ import { KvError } from "../core/errors.ts";
 import { KVStore } from "../core/kv/kv_store.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/kv/limits.ts";
 import type { Replication } from "../core/replication.ts";
+import { DEFAULT_SNAPSHOT_OPTIONS } from "../core/snapshotter.ts";
 import { Standalone } from "../core/standalone.ts";
 import { openDurableLog } from "../log/durable_log.ts";
 import { MemoryLog } from "../log/memory_log.ts";
@@ -24,6 +25,9 @@ import type { ServerParts } from "./parts.ts";
 import { readOrigin } from "./restore/origin_file.ts";
 import { restoreDirectory } from "./restore/restore_directory.ts";
 import type { ServerOptions } from "./server.ts";
+
+const MIN_SEGMENT_BYTES = 4 * 1024 * 1024;
+const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** What is below the doors. */
 export interface Base {
@@ -65,7 +69,7 @@ export function createBase(options: ServerOptions, parts: ServerParts, metrics: 
     limits: consistentLimits(options.limits ?? {}),
     hashSeed: Math.floor(systemRandom.next() * 2 ** 32),
   });
-  const { log, disk, origin } = openLog(options.dataDir, parts, metrics, logger);
+  const { log, disk, origin } = openLog(options.dataDir, segmentBytesFor(options), parts, metrics, logger);
   try {
     checkDataKind(log, cluster === undefined ? "none" : protocolOf(cluster));
     if (cluster !== undefined && disk !== null) claimPlace(disk, placeOf(cluster));
@@ -106,8 +110,17 @@ function consistentLimits(given: Partial<Limits>): Limits {
   return { ...limits, maxCommandBytes };
 }
 
+/**
+ * The log lets go of whole segments, and a restart or a role that comes back reads what is left of it: a segment is a
+ * part of what is written between two snapshots.
+ */
+function segmentBytesFor({ snapshotEvery_bytes = DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes }: ServerOptions): number {
+  return Math.min(Math.max(Math.floor(snapshotEvery_bytes / 4), MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
+}
+
 function openLog(
   dataDir: string | null,
+  segmentBytes: number,
   { openDisk, clock, aroundLog }: ServerParts,
   metrics: ServerMetrics,
   logger: Logger,
@@ -117,7 +130,7 @@ function openLog(
   }
   const disk = measuredDisk(openDisk(dataDir), clock, metrics.disk);
   const origin = readOrigin(disk);
-  const log = openDurableLog({ disk, clock, random: systemRandom });
+  const log = openDurableLog({ disk, clock, random: systemRandom, options: { segmentBytes } });
   if (log.recovered !== null) {
     logger.warning(
       "cut off a torn tail of {tornBytes} bytes at offset {offset} of {file}: a write that was never acknowledged",
