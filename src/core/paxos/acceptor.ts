@@ -35,12 +35,22 @@ export interface AcceptorOptions {
 /** How many bytes of values one part of a promise carries, about. */
 const PROMISE_PART_BYTES = 1024 * 1024;
 
+/** A promise or an acceptance whose record is on its way to the disk. */
+interface Waiting {
+  readonly position: number;
+  readonly ballot: Ballot;
+  /** 0 for a promise. */
+  readonly slot: number;
+  /** Of a promise: the watermark of the proposer. */
+  readonly known: number;
+}
+
 /** Votes. */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   #promised: Ballot;
   /** Promises and acceptances whose records are on their way to the disk, by position. */
-  #waiting: { readonly position: number; readonly ballot: Ballot; readonly slot: number }[] = [];
+  #waiting: Waiting[] = [];
 
   /** An acceptor that has promised what its log says. */
   constructor(promised: Ballot, options: AcceptorOptions) {
@@ -59,17 +69,17 @@ export class Acceptor {
   }
 
   /** Phase 1b: promises a ballot that is higher than every one before, and repeats the promise when asked again. */
-  onPrepare(from: ReplicaId, { ballot }: Prepare): void {
+  onPrepare(from: ReplicaId, { ballot, chosen: known }: Prepare): void {
     if (ballot < this.#promised) return this.#refuse(from, ballot);
     if (ballot === this.#promised) {
       // An acceptance promises its ballot as well, and is as little durable while it is on its way.
       const isOnItsWay = this.#waiting.some((waiting) => waiting.ballot === ballot);
-      if (!isOnItsWay) this.#promise(from, ballot);
+      if (!isOnItsWay) this.#promise(from, ballot, known);
       return;
     }
     this.#promised = ballot;
     const position = this.#options.slots.append({ type: RECORD.promise, ballot });
-    this.#waiting.push({ position, ballot, slot: 0 });
+    this.#waiting.push({ position, ballot, slot: 0, known });
   }
 
   /** Phase 2b: accepts unless it has promised a higher ballot. `bytes` are those of the message. */
@@ -88,7 +98,7 @@ export class Acceptor {
     }
     this.#promised = ballot;
     const position = slots.appendAccept(accept, bytes);
-    this.#waiting.push({ position, ballot, slot });
+    this.#waiting.push({ position, ballot, slot, known: 0 });
   }
 
   /**
@@ -118,10 +128,10 @@ export class Acceptor {
     let ranges: number[] = [];
     let rangesOf: Ballot = NO_BALLOT;
     for (; count < waiting.length && waiting[count]!.position <= position; count++) {
-      const { ballot, slot } = waiting[count]!;
+      const { ballot, slot, known } = waiting[count]!;
       if (slot === 0) {
         // A promise that has been overtaken by a higher one is of no use any more.
-        if (ballot === this.#promised) this.#promise(replicaOf(ballot), ballot);
+        if (ballot === this.#promised) this.#promise(replicaOf(ballot), ballot, known);
         continue;
       }
       if (ballot !== rangesOf) {
@@ -145,11 +155,11 @@ export class Acceptor {
     send(replicaOf(ballot), { type: MESSAGE.accepted, ballot, tag, ranges });
   }
 
-  /** Sends the promise with everything accepted above the watermark, in parts. */
-  #promise(to: ReplicaId, ballot: Ballot): void {
+  /** Sends the promise with everything accepted above both watermarks, this replica's and the proposer's, in parts. */
+  #promise(to: ReplicaId, ballot: Ballot, known: number): void {
     const { slots, send, tag } = this.#options;
     const chosen = this.#options.chosen();
-    let from = chosen + 1;
+    let from = Math.max(chosen, known) + 1;
     // What was let go must be known to be chosen: a promise that left out an accepted value would let another take its place.
     if (from < slots.base) throw new Error(`slots below ${slots.base} were let go, and ${chosen} is the watermark`);
     let entries: AcceptedEntry[] = [];

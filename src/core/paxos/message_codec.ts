@@ -88,7 +88,7 @@ const LAYOUTS: {
   [MESSAGE.welcome]: { identity, isKnown: flag },
   [MESSAGE.preVote]: { ballot: varint },
   [MESSAGE.preVoteReply]: { ballot: varint, isGranted: flag, seen: varint, chosen: varint },
-  [MESSAGE.prepare]: { ballot: varint },
+  [MESSAGE.prepare]: { ballot: varint, chosen: varint },
   [MESSAGE.promise]: {
     ballot: varint,
     tag: u32,

@@ -53,6 +53,8 @@ export interface PreVoteReply {
 export interface Prepare {
   readonly type: typeof MESSAGE.prepare;
   readonly ballot: Ballot;
+  /** The sender's watermark, the same in every prepare of a ballot: of slots up to it nothing need be reported. */
+  readonly chosen: number;
 }
 
 /** What an acceptor has accepted in a slot. */

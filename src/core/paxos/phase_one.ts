@@ -28,16 +28,20 @@ interface Progress {
 /** The promises of one ballot. */
 export class PhaseOne {
   readonly ballot: Ballot;
+  /** The proposer's watermark when it began: nothing need be reported of slots up to it. */
+  readonly known: number;
   readonly #replicas: number;
   readonly #progress = new Map<ReplicaId, Progress>();
   readonly #reports = new Map<number, Report>();
   #votes: Votes = NO_VOTES;
-  #watermark = 0;
-  #watermarkFrom: ReplicaId = 0;
+  #watermark: number;
+  #watermarkFrom: ReplicaId | null = null;
 
-  constructor(ballot: Ballot, replicas: number) {
+  constructor(ballot: Ballot, replicas: number, known: number) {
     this.ballot = ballot;
+    this.known = known;
     this.#replicas = replicas;
+    this.#watermark = known;
   }
 
   /** Whether a majority has promised. */
@@ -50,13 +54,13 @@ export class PhaseOne {
     return this.#votes;
   }
 
-  /** The highest watermark among the promises: every slot up to it is chosen. */
+  /** The highest watermark among the promises and that of the proposer when it began: every slot up to it is chosen. */
   get watermark(): number {
     return this.#watermark;
   }
 
-  /** An acceptor that has that watermark. */
-  get watermarkFrom(): ReplicaId {
+  /** An acceptor that has that watermark; null when it is the proposer's own that nobody else has passed. */
+  get watermarkFrom(): ReplicaId | null {
     return this.#watermarkFrom;
   }
 
@@ -85,7 +89,7 @@ export class PhaseOne {
     for (const entry of promise.entries) this.#report(entry);
     const end = promise.to === 0 ? Number.POSITIVE_INFINITY : promise.to;
     progress.parts.set(promise.from, Math.max(end, progress.parts.get(promise.from) ?? 0));
-    if (isWhole(progress)) this.#votes = withVote(this.#votes, from);
+    if (isWhole(progress, this.known)) this.#votes = withVote(this.#votes, from);
   }
 
   #report({ slot, ballot, value }: AcceptedEntry): void {
@@ -94,9 +98,9 @@ export class PhaseOne {
   }
 }
 
-/** Whether the parts tell of all slots above the acceptor's watermark. What was promised does not change any more. */
-function isWhole({ chosen, parts }: Progress): boolean {
-  let next = chosen + 1;
+/** Whether the parts tell of all slots above both watermarks. What was promised does not change any more. */
+function isWhole({ chosen, parts }: Progress, known: number): boolean {
+  let next = Math.max(chosen, known) + 1;
   while (next !== Number.POSITIVE_INFINITY) {
     let end = 0;
     for (const [from, to] of parts) if (from <= next && to > next) end = Math.max(end, to);

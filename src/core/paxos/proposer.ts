@@ -181,15 +181,15 @@ export class Proposer {
   onDurable(position: number, now: number): void {
     if (this.#phase !== "reserving" || position < this.#reservedAt) return;
     this.#phase = "preparing";
-    this.#phaseOne = new PhaseOne(this.#ballot, this.#options.replicas);
+    this.#phaseOne = new PhaseOne(this.#ballot, this.#options.replicas, this.#options.chosen());
     this.#sendPrepares(now);
   }
 
   #sendPrepares(now: number): void {
     this.#sentAt = now;
-    const votes = this.#phaseOne!.votes;
+    const { votes, known } = this.#phaseOne!;
     for (let to = 0; to < this.#options.replicas; to++) {
-      if (!hasVote(votes, to)) this.#options.send(to, { type: MESSAGE.prepare, ballot: this.#ballot });
+      if (!hasVote(votes, to)) this.#options.send(to, { type: MESSAGE.prepare, ballot: this.#ballot, chosen: known });
     }
   }
 
@@ -201,8 +201,10 @@ export class Proposer {
     this.#phase = "catching up";
     const { watermark, watermarkFrom } = this.#phaseOne!;
     const chosen = this.#options.chosen();
-    if (chosen < watermark) this.#options.catchUp(watermark, watermarkFrom);
-    else this.onWatermark(chosen, now);
+    if (chosen >= watermark) this.onWatermark(chosen, now);
+    else if (watermarkFrom !== null) this.#options.catchUp(watermark, watermarkFrom);
+    // Its own learner has crashed and forgotten what nobody else here knows: what is there must be reported after all.
+    else this.campaign();
   }
 
   /**

@@ -32,7 +32,7 @@ function describeMessage(message: Message): string {
     case MESSAGE.preVoteReply:
       return `PreVoteReply ballot=${formatBallot(message.ballot)} ${message.isGranted ? "granted" : "refused"}`;
     case MESSAGE.prepare:
-      return `Prepare ballot=${formatBallot(message.ballot)}`;
+      return `Prepare ballot=${formatBallot(message.ballot)} chosen=${message.chosen}`;
     case MESSAGE.promise: {
       const accepted = message.entries.map(({ slot, ballot }) => `${slot}@${formatBallot(ballot)}`).join(",");
       return `Promise ballot=${formatBallot(message.ballot)} chosen=${message.chosen} accepted=${accepted || "none"}`;

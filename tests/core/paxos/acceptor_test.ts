@@ -40,8 +40,8 @@ class Bench {
     this.log.listen({ onDurable: (position) => this.acceptor.onDurable(position), onFailure: () => {} });
   }
 
-  prepare(ballot: number): void {
-    this.acceptor.onPrepare(ballot % 256, { type: MESSAGE.prepare, ballot });
+  prepare(ballot: number, chosen = 0): void {
+    this.acceptor.onPrepare(ballot % 256, { type: MESSAGE.prepare, ballot, chosen });
   }
 
   accept(ballot: number, slot: number, value: number): void {
@@ -154,6 +154,16 @@ describe("an acceptor", () => {
     bench.heard();
     bench.prepare(ROUND_5);
     expect(bench.heard()).toEqual(["1: promise above 1 [2=20@3]"]);
+  });
+
+  test("leaves out of a promise what the proposer knows to be chosen", () => {
+    const bench = new Bench();
+    for (const slot of [1, 2, 3, 4]) bench.accept(ROUND_3, slot, 10 * slot);
+    bench.heard();
+    bench.prepare(ROUND_5, 2);
+    expect(bench.heard()).toEqual(["1: promise above 0 [3=30@3 4=40@3]"]);
+    bench.prepare(ROUND_5, 3);
+    expect(bench.heard()).toEqual(["1: promise above 0 [4=40@3]"]);
   });
 
   test("tells a large promise in parts that follow one another", () => {

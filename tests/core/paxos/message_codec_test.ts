@@ -19,7 +19,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: is(MESSAGE.welcome), identity, isKnown: bool }),
   fc.record({ type: is(MESSAGE.preVote), ballot: number }),
   fc.record({ type: is(MESSAGE.preVoteReply), ballot: number, isGranted: bool, seen: number, chosen: number }),
-  fc.record({ type: is(MESSAGE.prepare), ballot: number }),
+  fc.record({ type: is(MESSAGE.prepare), ballot: number, chosen: number }),
   fc.record({
     type: is(MESSAGE.promise),
     ballot: number,
@@ -84,7 +84,7 @@ describe("the bytes of messages", () => {
       [{ type: MESSAGE.welcome, identity: ID, isKnown: true }, "02" + ID_HEX + "01"],
       [{ type: MESSAGE.preVote, ballot: 300 }, "03ac02"],
       [{ type: MESSAGE.preVoteReply, ballot: 300, isGranted: true, seen: 5, chosen: 7 }, "04ac02010507"],
-      [{ type: MESSAGE.prepare, ballot: 3 }, "0503"],
+      [{ type: MESSAGE.prepare, ballot: 3, chosen: 4 }, "050304"],
       [{
         type: MESSAGE.promise,
         ballot: 4,

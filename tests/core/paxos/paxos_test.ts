@@ -368,7 +368,7 @@ describe("roles that crash", () => {
       paxos.restartRole("acceptor");
       cluster.clock.run();
       cluster.withhold(() => true);
-      const writer = new Uint8Array([MESSAGE.prepare, ...varint(ballot)]);
+      const writer = new Uint8Array([MESSAGE.prepare, ...varint(ballot), ...varint(0)]);
       cluster.replicas[id]!.listener!.onMessage(old.id, writer);
       expect(cluster.withhold(({ from }) => from === id).map(({ name }) => name)).toEqual(["nack"]);
     }

@@ -44,7 +44,7 @@ describe("phase 1", () => {
             return part(from, to, told.filter(({ slot }) => slot >= from && (to === 0 || slot < to)), chosen);
           });
         });
-        const phase = new PhaseOne(BALLOT, 5);
+        const phase = new PhaseOne(BALLOT, 5, 0);
         const came = all.map(() => new Set<number>());
         for (const { of, number } of order) {
           const index = number % parts[of]!.length;
@@ -67,7 +67,7 @@ describe("phase 1", () => {
   });
 
   test("does not count a promise whose middle part was lost", () => {
-    const phase = new PhaseOne(BALLOT, 1);
+    const phase = new PhaseOne(BALLOT, 1, 0);
     phase.onPromise(0, part(1, 5, []));
     phase.onPromise(0, part(9, 0, []));
     expect(phase.isComplete).toBe(false);
@@ -76,27 +76,36 @@ describe("phase 1", () => {
   });
 
   test("takes a repetition that was cut at other slots, because the watermark has moved", () => {
-    const phase = new PhaseOne(BALLOT, 1);
+    const phase = new PhaseOne(BALLOT, 1, 0);
     phase.onPromise(0, part(1, 5, [entry(3, 1, 1)]));
     phase.onPromise(0, part(8, 0, [], 7));
     expect([phase.isComplete, phase.watermark]).toEqual([true, 7]);
   });
 
+  test("waits for no report of what the proposer knew, and begins no lower", () => {
+    const phase = new PhaseOne(BALLOT, 3, 5);
+    phase.onPromise(0, part(6, 0, [entry(7, 1, 1)], 2));
+    phase.onPromise(1, part(4, 0, [], 3));
+    expect([phase.isComplete, phase.watermark, phase.watermarkFrom]).toEqual([true, 5, null]);
+    phase.onPromise(2, part(10, 0, [], 9));
+    expect([phase.watermark, phase.watermarkFrom]).toEqual([9, 2]);
+  });
+
   test("hears nothing of another attempt", () => {
-    const phase = new PhaseOne(BALLOT, 1);
+    const phase = new PhaseOne(BALLOT, 1, 0);
     phase.onPromise(0, { ...part(1, 0, [entry(1, 3, 3)], 5), ballot: BALLOT - 256 });
     expect([phase.isComplete, phase.value(1), phase.watermark]).toEqual([false, null, 0]);
   });
 
   test("takes the value of the highest ballot, not of the latest promise", () => {
-    const phase = new PhaseOne(BALLOT, 3);
+    const phase = new PhaseOne(BALLOT, 3, 0);
     phase.onPromise(0, part(1, 0, [entry(1, 7, 7)]));
     phase.onPromise(1, part(1, 0, [entry(1, 3, 3)]));
     expect(phase.value(1)).toEqual(new Uint8Array([7]));
   });
 
   test("keeps no view of a frame", () => {
-    const phase = new PhaseOne(BALLOT, 1);
+    const phase = new PhaseOne(BALLOT, 1, 0);
     const told = entry(1, 7, 7);
     phase.onPromise(0, part(1, 0, [told]));
     told.value.fill(0xee);

@@ -107,6 +107,7 @@ describe("a proposer's phase 1", () => {
     expect(bench.said.map(({ message }) => message)).toContainEqual({
       type: MESSAGE.prepare,
       ballot: makeBallot(8, 0),
+      chosen: 0,
     });
     bench.campaign();
     expect(bench.proposer.ballot).toBe(makeBallot(9, 0));
@@ -145,6 +146,22 @@ describe("a proposer's phase 1", () => {
     bench.chosen = 5;
     bench.proposer.onWatermark(5, bench.now);
     expect(bench.proposed()).toEqual(["6=60", "7=[]"]);
+  });
+
+  test("begins anew when its learner has forgotten what the others were not asked for", () => {
+    const bench = new Bench();
+    bench.chosen = 5;
+    bench.campaign();
+    const first = bench.proposer.ballot;
+    bench.chosen = 3;
+    bench.promise(1, [entry(6, 1, 60)], 2);
+    bench.promise(2, [], 4);
+    expect([bench.leads, bench.proposed(), bench.wanted]).toEqual([[], [], []]);
+    bench.clock.run();
+    expect(bench.proposer.ballot).toBeGreaterThan(first);
+    bench.promise(1, [entry(6, 1, 60)], 2);
+    bench.promise(2, [entry(4, 1, 40), entry(5, 1, 50)], 3);
+    expect(bench.proposed()).toEqual(["4=40", "5=50", "6=60", "7=[]"]);
   });
 
   test("ends when a higher ballot is heard of", () => {

@@ -33,7 +33,7 @@ describe("a frame of Paxos in words", () => {
       seen: 0,
       chosen: 0,
     }],
-    ["Prepare ballot=2.1", { type: MESSAGE.prepare, ballot: BALLOT }],
+    ["Prepare ballot=2.1 chosen=6", { type: MESSAGE.prepare, ballot: BALLOT, chosen: 6 }],
     ["Promise ballot=2.1 chosen=3 accepted=4@2.1", {
       type: MESSAGE.promise,
       ballot: BALLOT,
