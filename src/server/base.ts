@@ -114,7 +114,9 @@ function consistentLimits(given: Partial<Limits>): Limits {
  * The log lets go of whole segments, and a restart or a role that comes back reads what is left of it: a segment is a
  * part of what is written between two snapshots.
  */
-function segmentBytesFor({ snapshotEvery_bytes = DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes }: ServerOptions): number {
+function segmentBytesFor(
+  { snapshotEvery_bytes = DEFAULT_SNAPSHOT_OPTIONS.snapshotEvery_bytes }: ServerOptions,
+): number {
   return Math.min(Math.max(Math.floor(snapshotEvery_bytes / 4), MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
 }
 
