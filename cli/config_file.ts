@@ -58,7 +58,8 @@ function readJson(path: string, text: string): ConfigSetting[] {
   try {
     body = parseJson(text).body;
   } catch (error) {
-    const { message, line = 1 } = error as Located;
+    // Nesting that is too deep ends the parser, wherever in its own code that is.
+    const { message, line = 1 } = error instanceof RangeError ? { message: error.message } : error as Located;
     const what = message.replace(/\s*\(\d+:\d+\)$/, "");
     throw new UsageError(`${configPlace(path, line)}: it is not JSON: ${what}`);
   }

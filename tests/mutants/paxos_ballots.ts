@@ -21,7 +21,7 @@ export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
     scenario: "keeps what a moving partition has left where nobody knows that it was chosen",
     patches: [{
       file: ACCEPTOR,
-      find: "const chosen = this.#options.chosen();\n    let from = chosen + 1;",
+      find: "const chosen = this.#options.chosen();\n    let from = Math.max(chosen, known) + 1;",
       replace: "const chosen = 0;\n    let from = 1;",
     }, {
       file: ACCEPTOR,
@@ -110,9 +110,9 @@ export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
     patches: [{
       file: ACCEPTOR,
       find: `const position = this.#options.slots.append({ type: RECORD.promise, ballot });
-    this.#waiting.push({ position, ballot, slot: 0 });`,
+    this.#waiting.push({ position, ballot, slot: 0, known });`,
       replace: `this.#options.slots.append({ type: RECORD.promise, ballot });
-    this.#promise(from, ballot);`,
+    this.#promise(from, ballot, known);`,
     }],
   },
   {
@@ -122,7 +122,7 @@ export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
     scenario: "takes nothing for accepted that a crash before the sync takes back",
     patches: [{
       file: ACCEPTOR,
-      find: "this.#waiting.push({ position, ballot, slot });",
+      find: "this.#waiting.push({ position, ballot, slot, known: 0 });",
       replace: "this.#sendAccepted(ballot, [slot, slot]);",
     }],
   },

@@ -284,7 +284,7 @@ describe("a thread for clients", () => {
       onNotice: () => {},
       onDeath: () => {},
     });
-    await expect(thread.listening).rejects.toMatchObject({ code: "EADDRNOTAVAIL" });
+    await expect(thread.listening).rejects.toMatchObject({ code: expect.stringMatching(/^(EADDRNOTAVAIL|EINVAL)$/) });
     await thread.end();
   });
 });

@@ -31,7 +31,7 @@ import { TroubleFile } from "./instruments/troubles.ts";
 import { manyMessages, oneMessage, watchedLog, watchedMachine, watchedTransport } from "./instruments/watched_parts.ts";
 
 const { env, argv } = process;
-const isTwoPhase = argv.includes("2pc");
+const isTwoPhase = argv.some((arg) => arg === "2pc" || arg === "--replication=2pc");
 const points = new CrashPoints(crashPlanOf(env));
 const troubles = new TroubleFile(env.KVPAXOS_TROUBLES ?? "");
 const routes = new Map(
