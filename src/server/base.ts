@@ -26,7 +26,7 @@ import { readOrigin } from "./restore/origin_file.ts";
 import { restoreDirectory } from "./restore/restore_directory.ts";
 import type { ServerOptions } from "./server.ts";
 
-const MIN_SEGMENT_BYTES = 4 * 1024 * 1024;
+const MIN_SEGMENT_BYTES = 64 * 1024;
 const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** What is below the doors. */
