@@ -20,7 +20,7 @@ const config: ViteUserConfig = defineConfig({
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.
     pool: "Bun" in globalThis ? "threads" : "forks",
     // Tests of processes mostly wait: on a machine with two cores they go on beside the others.
-    ...(isNode ? { maxWorkers: Math.max(4, availableParallelism() - 1) } : {}),
+    maxWorkers: Math.max(isNode ? 4 : 3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
