@@ -8,9 +8,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { StatusPage } from "../../src/server/status_page.ts";
+import { freePorts } from "../../tests/support/free_ports.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** How long servers may take to be ready, and to stop. */
@@ -112,26 +112,4 @@ function processorTime_us(children: readonly ChildProcess[]): number | null {
     ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks * TICK_US;
-}
-
-/** Ports that are free, whose HTTP ports are free, too. */
-async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  for (let attempt = 0; ports.length < count; attempt++) {
-    if (attempt > 1000) throw new Error(`found no ${count} ports that are free`);
-    const port = await tryPort(0);
-    if (port === null || port > 60_000 || ports.some((other) => Math.abs(other - port) === HTTP_PORT_OFFSET)) continue;
-    if (!ports.includes(port) && await tryPort(port + HTTP_PORT_OFFSET) !== null) ports.push(port);
-  }
-  return ports;
-}
-
-function tryPort(port: number): Promise<number | null> {
-  return new Promise((done) => {
-    const probe = createServer().once("error", () => done(null));
-    probe.listen(port, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => done(typeof address === "object" && address !== null ? address.port : null));
-    });
-  });
 }
