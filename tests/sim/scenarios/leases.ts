@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FIRST_OF_THREE, type Scenario } from "./scenario.ts";
+import { FIRST_OF_THREE, LEADER_LEFT_BEHIND, type Scenario } from "./scenario.ts";
 
 /** Promises of leases. */
 export const LEASE_SCENARIOS: readonly Scenario[] = [
@@ -45,33 +45,7 @@ export const LEASE_SCENARIOS: readonly Scenario[] = [
     name: "counts a lease from when its heartbeat was sent, and not from when the answer came",
     replicas: 3,
     leaseReads: true,
-    script: `${FIRST_OF_THREE}
-      crash proposer 2
-      c1 uses 1
-      c2 uses 3
-      c1 put colour red
-      wait 500 for c1 put colour red: ok
-
-      # answers to a round are on their way; those to the one before, late, let 1 believe that it leads
-      crash proposer 3
-      hold HeartbeatReply 2→1
-      lose HeartbeatReply 3→1
-      tick 450
-      deliver HeartbeatReply 2→1
-      tick 150
-      lose Heartbeat 1→*
-      lose Nack *→1
-      cut 3 → 1
-      tick 300
-      deliver HeartbeatReply 2→1
-      tick 400
-      deliver HeartbeatReply 2→1
-      tick 400
-      deliver HeartbeatReply 2→1
-      restart proposer 3
-      wait 100 for note 3 follows itself
-      c2 put colour blue
-      wait 200 for c2 put colour blue: ok
+    script: `${LEADER_LEFT_BEHIND}
 
       # the last answers come long after what they promise is over
       deliver all HeartbeatReply 2→1

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FIRST_OF_THREE, type Scenario } from "./scenario.ts";
+import { FIRST_OF_THREE, LEADER_LEFT_BEHIND, type Scenario } from "./scenario.ts";
 
 /** What 2 serves is as old as red: it does not hear of blue, which 1 and 3 choose. */
 const BLUE_WITHOUT_2 = `
@@ -79,35 +79,7 @@ export const READ_SCENARIOS: readonly Scenario[] = [
   {
     name: "confirms no read by a round that began before it came",
     replicas: 3,
-    script: `${FIRST_OF_THREE}
-      crash proposer 2
-      c1 uses 1
-      c2 uses 3
-      c1 put colour red
-      wait 500 for c1 put colour red: ok
-
-      # one round is answered, the answers to the next are on their way, and 1 begins no other
-      crash proposer 3
-      hold HeartbeatReply 2→1
-      lose HeartbeatReply 3→1
-      tick 450
-      deliver HeartbeatReply 2→1
-      tick 150
-      lose Heartbeat 1→*
-      lose Nack *→1
-      cut 3 → 1
-
-      # late answers to the round before keep 1 in the belief that it leads, while 3 does
-      tick 300
-      deliver HeartbeatReply 2→1
-      tick 400
-      deliver HeartbeatReply 2→1
-      tick 400
-      deliver HeartbeatReply 2→1
-      restart proposer 3
-      wait 100 for note 3 follows itself
-      c2 put colour blue
-      wait 200 for c2 put colour blue: ok
+    script: `${LEADER_LEFT_BEHIND}
 
       # a read comes to 1, and after it the answers to the round that began before blue
       c1 get colour
