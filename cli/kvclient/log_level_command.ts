@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import { KvError } from "../../src/core/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../../src/server/log_levels.ts";
 import { EXIT, UsageError } from "../exit_code.ts";
 import { type Flag, text, valueFlag } from "../flags.ts";
 import { type Context, errorToJson, exitCodeOf, writeJson, writeLine } from "./context.ts";
+import { notOurs, reasonOf, requestPage } from "./http_page.ts";
 import { formatServer } from "./profile.ts";
 import { addressFor } from "./target.ts";
 
@@ -78,30 +78,21 @@ function changeOf(word: string | undefined, category: string | undefined): Chang
 }
 
 async function ask(server: string, change: Change | null, { resolved, signal }: Context): Promise<Answer> {
-  const { user, password, deadline_ms } = resolved.target;
-  const headers = new Headers(password === null ? {} : { "Authorization": authorizationOf(user, password) });
-  if (change !== null) headers.set("Content-Type", "application/json");
+  const { target } = resolved;
   try {
-    const response = await fetch(`http://${server}/v1/admin/log-level`, {
-      method: change === null ? "GET" : "PUT",
-      headers,
-      body: change === null ? null : JSON.stringify(change),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(deadline_ms)]),
+    const response = await requestPage(server, "/v1/admin/log-level", target, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(target.deadline_ms)]),
+      ...(change === null
+        ? {}
+        : { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) }),
     });
-    const body = await response.json() as { readonly levels?: Record<string, string>; readonly detail?: string };
-    if (response.ok && body.levels !== undefined) return { server, levels: body.levels, error: null };
-    const code = response.status === 401
-      ? "UNAUTHENTICATED"
-      : response.status === 403
-      ? "PERMISSION_DENIED"
-      : response.status < 500
-      ? "INVALID_ARGUMENT"
-      : "UNAVAILABLE";
-    return { server, levels: null, error: new KvError(code, body.detail ?? `status ${response.status}`) };
+    const { levels } = await response.json() as { readonly levels?: Record<string, string> };
+    if (levels === undefined) throw notOurs(server);
+    return { server, levels, error: null };
   } catch (cause) {
-    // What fetch throws says why only in its cause.
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    const why = inner instanceof Error ? inner.message : String(inner);
-    return { server, levels: null, error: new KvError("UNAVAILABLE", `no answer over HTTP: ${why}`, { cause }) };
+    const error = cause instanceof KvError
+      ? cause
+      : new KvError("UNAVAILABLE", `no answer over HTTP: ${reasonOf(cause)}`, { cause });
+    return { server, levels: null, error };
   }
 }

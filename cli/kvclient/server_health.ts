@@ -7,6 +7,7 @@
 import { formatServer } from "./profile.ts";
 import type { ServerAddress } from "../../src/client/connection.ts";
 import { KvError } from "../../src/core/errors.ts";
+import { reasonOf } from "./http_page.ts";
 import { askOne } from "./server_status.ts";
 import { pageOf } from "./status_table.ts";
 import type { ServerHealth, Target } from "./store.ts";
@@ -44,12 +45,4 @@ async function askForPage(server: ServerAddress, target: Target, until: AbortSig
   const { state, reason, cluster, twoPhase } = replication;
   if (state !== "serving") return `the server is ${state}${reason === null ? "" : `: ${reason}`}`;
   return cluster?.unready ?? twoPhase?.unready ?? null;
-}
-
-/** What fetch throws says why only in its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && !(error instanceof KvError)
-    ? error.cause.message || error.message
-    : error.message;
 }

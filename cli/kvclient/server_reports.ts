@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { reasonOf } from "./http_page.ts";
 import { formatServer, parseServer } from "./profile.ts";
 import type { ServerAddress } from "../../src/client/connection.ts";
 import { KvError } from "../../src/core/errors.ts";
@@ -53,7 +54,7 @@ async function report(server: ServerAddress, target: Target, signal?: AbortSigna
     const error = deadline.aborted || !(cause instanceof KvError)
       ? new KvError(
         "UNAVAILABLE",
-        `${name}: ${deadline.aborted ? `no answer within ${patience_ms} ms` : reason(cause)}`,
+        `${name}: ${deadline.aborted ? `no answer within ${patience_ms} ms` : reasonOf(cause)}`,
         {
           cause,
         },
@@ -61,12 +62,6 @@ async function report(server: ServerAddress, target: Target, signal?: AbortSigna
       : cause;
     return { server: name, status: null, error };
   }
-}
-
-/** What fetch throws says why only in its cause. */
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
 function placeOf(report: ServerReport): Place | null {

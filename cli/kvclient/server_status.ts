@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import { createSocket } from "node:dgram";
 import { connect as connectSocket, isIPv6 } from "node:net";
 import { RespErrorReply, type RespReply, RespReplyParser } from "../../src/adapters/resp_reply_parser.ts";
@@ -14,6 +13,7 @@ import type { ServerAddress } from "../../src/client/connection.ts";
 import { ByteWriter } from "../../src/codec/byte_writer.ts";
 import { bytesToText, concatBytes, equalBytes, keyFromText } from "../../src/codec/bytes.ts";
 import { KvError } from "../../src/core/errors.ts";
+import { notOurs, reasonOf, requestPage } from "./http_page.ts";
 import { formatServer } from "./profile.ts";
 import type { ServerStatus, Target } from "./store.ts";
 
@@ -31,14 +31,8 @@ export async function askStatus(target: Target, signal?: AbortSignal): Promise<S
     }
   }
   if (last instanceof KvError) throw last;
-  const why = deadline.aborted ? `no answer within ${target.deadline_ms} ms` : messageOf(last);
+  const why = deadline.aborted ? `no answer within ${target.deadline_ms} ms` : reasonOf(last);
   throw new KvError("UNAVAILABLE", `${target.servers.map(formatServer).join(", ")}: ${why}`, { cause: last });
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // What fetch throws says why only in its cause.
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
 /** What one server says of itself, until the signal aborts. */
@@ -57,21 +51,11 @@ export async function askOne(
   }
 }
 
-async function askOverHttp(
-  server: ServerAddress,
-  { user, password }: Target,
-  until: AbortSignal,
-): Promise<ServerStatus> {
-  const headers: Record<string, string> = password === null ? {} : { "Authorization": authorizationOf(user, password) };
-  const response = await fetch(`http://${formatServer(server)}/v1/status`, { headers, signal: until });
-  if (response.status === 401) {
-    const { detail } = await response.json() as { readonly detail?: string };
-    throw new KvError("UNAUTHENTICATED", detail ?? "the server asks for a password");
-  }
-  const body: unknown = response.ok ? await response.json() : null;
-  if (!isStatus(body)) {
-    throw new KvError("PROTOCOL_ERROR", `${formatServer(server)} is not the HTTP port of a kvserver`);
-  }
+async function askOverHttp(server: ServerAddress, target: Target, until: AbortSignal): Promise<ServerStatus> {
+  const name = formatServer(server);
+  const response = await requestPage(name, "/v1/status", target, { signal: until });
+  const body: unknown = await response.json().catch(() => null);
+  if (!isStatus(body)) throw notOurs(name);
   return body;
 }
 

@@ -6,11 +6,11 @@
  */
 import { BACKUP_MEDIA_TYPE, BackupError } from "../../src/adapters/backup/format.ts";
 import { BackupReader, type BackupSummary, type BackupVisitor } from "../../src/adapters/backup/reader.ts";
-import { authorizationOf } from "../../src/adapters/fetch_connection.ts";
 import type { ServerAddress } from "../../src/client/connection.ts";
-import { KvError, type KvErrorCode } from "../../src/core/errors.ts";
+import { KvError } from "../../src/core/errors.ts";
 import { Failure } from "../exit_code.ts";
 import type { Context } from "./context.ts";
+import { notOurs, reasonOf, requestPage } from "./http_page.ts";
 import { formatServer } from "./profile.ts";
 import type { Target } from "./store.ts";
 import { addressFor } from "./target.ts";
@@ -65,14 +65,14 @@ async function takeFrom(server: ServerAddress, context: Context, taker: Snapshot
   const patience = new Patience(context.signal);
   try {
     patience.expect(target.deadline_ms);
-    const response = await ask(server, target, patience.signal).catch((error: unknown) => {
-      const why = patience.isOver ? `no answer within ${target.deadline_ms} ms` : messageOf(error);
+    const stream = await ask(name, target, patience.signal).catch((error: unknown) => {
+      const why = patience.isOver ? `no answer within ${target.deadline_ms} ms` : reasonOf(error);
       throw error instanceof KvError ? new NotBegun(error) : new NotBegun(
         `${name}: ${why}; a snapshot goes over HTTP, whatever --protocol is: give --http-port when it is not port + 1000`,
       );
     });
     const reader = new BackupReader(`the snapshot of ${name}`, taker);
-    const body = response.body!.getReader();
+    const body = stream.getReader();
     for (;;) {
       patience.expect(STALL_MS);
       const { done, value } = await body.read();
@@ -84,23 +84,17 @@ async function takeFrom(server: ServerAddress, context: Context, taker: Snapshot
   } catch (error) {
     if (error instanceof BackupError) throw new Failure(error.message, undefined, { cause: error });
     if (error instanceof NotBegun || error instanceof Failure || context.signal.aborted) throw error;
-    const why = patience.isOver ? `nothing came for ${STALL_MS / 1000} seconds` : messageOf(error);
+    const why = patience.isOver ? `nothing came for ${STALL_MS / 1000} seconds` : reasonOf(error);
     throw new Failure(`the snapshot of ${name} is not whole: ${why}; try again`, undefined, { cause: error });
   } finally {
     patience.end();
   }
 }
 
-async function ask(server: ServerAddress, { user, password }: Target, signal: AbortSignal): Promise<Response> {
-  const headers: Record<string, string> = password === null ? {} : { "Authorization": authorizationOf(user, password) };
-  const response = await fetch(`http://${formatServer(server)}/v1/snapshot`, { headers, signal });
-  const type = response.headers.get("content-type") ?? "";
-  if (response.ok && type.startsWith(BACKUP_MEDIA_TYPE) && response.body !== null) return response;
-  const problem: unknown = await response.json().catch(() => null);
-  if (typeof problem === "object" && problem !== null && "detail" in problem && typeof problem.detail === "string") {
-    throw new KvError(codeOf(response.status), `${formatServer(server)}: ${problem.detail}`);
-  }
-  throw new KvError("PROTOCOL_ERROR", `${formatServer(server)} is not the HTTP port of a kvserver`);
+async function ask(server: string, target: Target, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { headers, body } = await requestPage(server, "/v1/snapshot", target, { signal });
+  if (headers.get("content-type")?.startsWith(BACKUP_MEDIA_TYPE) !== true || body === null) throw notOurs(server);
+  return body;
 }
 
 /** Aborts when what is expected does not come in time, or the user does not want it any more. */
@@ -139,24 +133,5 @@ class Patience {
     this.rest();
     this.#user.removeEventListener("abort", this.#onUser);
     this.#controller.abort();
-  }
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // What fetch throws says why only in its cause.
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
-}
-
-function codeOf(status: number): KvErrorCode {
-  switch (status) {
-    case 401:
-      return "UNAUTHENTICATED";
-    case 403:
-      return "PERMISSION_DENIED";
-    case 404:
-      return "PROTOCOL_ERROR";
-    default:
-      return "UNAVAILABLE";
   }
 }
