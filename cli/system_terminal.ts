@@ -72,6 +72,10 @@ class SystemTerminal implements Terminal {
     });
   }
 
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
   randomName(): string {
     return randomBytes(5).toString("hex");
   }

@@ -48,6 +48,8 @@ export interface Terminal {
   now(): number;
   /** Resolves after so long, or at once when the signal aborts. */
   sleep(duration_ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the event loop has gone round once. */
+  turn(): Promise<void>;
   /** A few random letters and digits, for names that must not be in use. */
   randomName(): string;
   /** Writes to standard output; resolves when there is room for more. */

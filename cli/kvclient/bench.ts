@@ -6,11 +6,12 @@
 import { type Key, keyFromText } from "../../src/codec/bytes.ts";
 import { KvError } from "../../src/core/errors.ts";
 import { NO_EXPIRY, type Operation } from "../../src/core/kv/command.ts";
-import { EXIT } from "../exit_code.ts";
+import { EXIT, UsageError } from "../exit_code.ts";
 import { type Context, exitCodeOf, writeJson, writeLine } from "./context.ts";
 import { showDuration } from "./display.ts";
 import { Histogram } from "./histogram.ts";
 import { showProgress } from "./load_progress.ts";
+import { openLoop } from "./open_loop.ts";
 import { formatServer } from "./profile.ts";
 import { expectResult, type Store } from "./store.ts";
 import { FLAGS } from "./flags.ts";
@@ -31,6 +32,11 @@ interface Measure {
 export async function bench(context: Context, first: Store): Promise<number> {
   const { terminal, line, json, signal } = context;
   const clientCount = line.get(FLAGS.clients);
+  if (line.get(FLAGS.rate) !== undefined && line.source(FLAGS.pipeline) !== "default") {
+    throw new UsageError(
+      "--rate and --pipeline: at a given rate as many operations are under way as it takes; give one",
+    );
+  }
   const stores = [first, ...Array.from({ length: clientCount - 1 }, () => context.connect(context.resolved.target))];
   const prefix = `bench-${terminal.randomName()}/`;
   const keys = Array.from({ length: line.get(FLAGS.keys) ?? KEYS }, (_, i) => keyFromText(prefix + i));
@@ -54,7 +60,10 @@ export async function bench(context: Context, first: Store): Promise<number> {
   }
 }
 
-/** Keeps the chosen number of operations under way for the chosen time. Returns how long it took. */
+/**
+ * For the chosen time, keeps the chosen number of operations under way, or issues as many a second as were chosen. Returns
+ * how long it took.
+ */
 async function load(
   context: Context,
   stores: readonly Store[],
@@ -68,31 +77,41 @@ async function load(
   const readShare = line.get(FLAGS.readShare);
   const since_ms = terminal.monotonic();
   let now_ms = since_ms;
+  const operate = async (store: Store, random: () => number, before_ms: number): Promise<void> => {
+    const key = keys[Math.floor(random() * keys.length)]!;
+    const isRead = random() < readShare;
+    const measure = isRead ? reads : writes;
+    try {
+      await store.execute(isRead ? { type: "get", key } : put(key, value), signal);
+      now_ms = terminal.monotonic();
+      measure.latency_us.record((now_ms - before_ms) * 1000);
+    } catch (error) {
+      now_ms = terminal.monotonic();
+      if (!(error instanceof KvError)) throw error;
+      if (signal.aborted) return;
+      measure.errors++;
+      measure.firstError ??= error;
+    }
+  };
   const worker = async (store: Store, seed: number): Promise<void> => {
     const random = generator(seed);
     while (now_ms - since_ms < duration_ms && !signal.aborted) {
-      const key = keys[Math.floor(random() * keys.length)]!;
-      const isRead = random() < readShare;
-      const measure = isRead ? reads : writes;
-      const before_ms = now_ms = terminal.monotonic();
-      try {
-        await store.execute(isRead ? { type: "get", key } : put(key, value), signal);
-        now_ms = terminal.monotonic();
-        measure.latency_us.record((now_ms - before_ms) * 1000);
-      } catch (error) {
-        now_ms = terminal.monotonic();
-        if (!(error instanceof KvError)) throw error;
-        if (signal.aborted) return;
-        measure.errors++;
-        measure.firstError ??= error;
-      }
+      now_ms = terminal.monotonic();
+      await operate(store, random, now_ms);
     }
   };
   const finished = new AbortController();
   const count = (): number => reads.latency_us.count + writes.latency_us.count;
   const progress = showProgress(context, since_ms, duration_ms, count, finished.signal);
   const pipeline = line.get(FLAGS.pipeline);
+  const rate_per_s = line.get(FLAGS.rate);
   try {
+    if (rate_per_s !== undefined) {
+      const random = generator(1);
+      return await openLoop(terminal, { rate_per_s, duration_ms, signal }, (number, intended_ms) => {
+        return operate(stores[number % stores.length]!, random, intended_ms);
+      });
+    }
     await Promise.all(
       stores.flatMap((store, i) => Array.from({ length: pipeline }, (_, j) => worker(store, i * pipeline + j + 1))),
     );
@@ -120,7 +139,10 @@ interface Report {
   readonly servers: readonly string[];
   readonly protocol: string;
   readonly clients: number;
-  readonly pipeline: number;
+  /** How many operations each client had under way; null where their rate was given. */
+  readonly pipeline: number | null;
+  /** How many operations a second were issued; null where it was as many as were answered. */
+  readonly rate_per_s: number | null;
   readonly value_bytes: number;
   readonly keys: number;
   readonly read_share: number;
@@ -138,7 +160,8 @@ function reportOf({ line, resolved }: Context, reads: Measure, writes: Measure, 
     servers: resolved.target.servers.map(formatServer),
     protocol: resolved.target.protocol,
     clients: line.get(FLAGS.clients),
-    pipeline: line.get(FLAGS.pipeline),
+    pipeline: line.get(FLAGS.rate) === undefined ? line.get(FLAGS.pipeline) : null,
+    rate_per_s: line.get(FLAGS.rate) ?? null,
     value_bytes: line.get(FLAGS.valueSize),
     keys: line.get(FLAGS.keys) ?? KEYS,
     read_share: line.get(FLAGS.readShare),
@@ -164,10 +187,11 @@ function figuresOf({ latency_us, errors }: Measure, elapsed_ms: number): Figures
 }
 
 async function writeReport({ terminal, style }: Context, report: Report): Promise<void> {
-  const { protocol, clients, pipeline, value_bytes, keys, duration_s } = report;
+  const { protocol, clients, pipeline, rate_per_s, value_bytes, keys, duration_s } = report;
+  const offered = rate_per_s === null ? `${pipeline} under way each` : `${rate_per_s} operations a second offered`;
   await writeLine(
     terminal,
-    `${protocol.toUpperCase()} to ${report.servers.join(", ")}: ${clients} clients, ${pipeline} under way each, ` +
+    `${protocol.toUpperCase()} to ${report.servers.join(", ")}: ${clients} clients, ${offered}, ` +
       `${value_bytes}-byte values, ${keys} keys, ${duration_s} s`,
   );
   const headings = ["", "operations", "errors", "ops/s", "p50", "p90", "p99", "p99.9", "max"];

@@ -155,6 +155,7 @@ export const FLAGS: {
   readonly count: Flag<number | undefined>;
   readonly clients: Flag<number>;
   readonly pipeline: Flag<number>;
+  readonly rate: Flag<number | undefined>;
   readonly valueSize: Flag<number>;
   readonly keys: Flag<number | undefined>;
   readonly readShare: Flag<number>;
@@ -279,6 +280,14 @@ export const FLAGS: {
     summary: "how many operations each client has under way",
     parse: integer(1, 1000),
     fallback: 1,
+  }),
+  rate: valueFlag({
+    name: "rate",
+    placeholder: "N",
+    group: LOAD,
+    summary: "issue so many operations a second over all clients, answered or not, and time each from when it was due",
+    parse: integer(1, 10_000_000),
+    shownDefault: "as many as are answered",
   }),
   valueSize: defaultedFlag({
     name: "value-size",

@@ -234,10 +234,16 @@ export const KVCLIENT: Program = {
       summary: "measure operations per second and latency",
       operands: "",
       operandCount: [0, 0],
-      description: ["Works on keys of its own and removes them afterwards. Exit code 1 when an operation failed."],
+      description: [
+        "Works on keys of its own and removes them afterwards. Exit code 1 when an operation failed.",
+        "Without --rate each client waits for its answers before it asks for more (a closed loop), so that a slow server " +
+        "gets less to do. With --rate the load does not depend on the answers (an open loop): past what the servers can " +
+        "do, latencies grow for as long as it goes on. kvclient takes a core of its own then.",
+      ],
       flags: [
         FLAGS.clients,
         FLAGS.pipeline,
+        FLAGS.rate,
         FLAGS.valueSize,
         FLAGS.keys,
         FLAGS.readShare,
@@ -247,6 +253,7 @@ export const KVCLIENT: Program = {
       examples: [
         ["kvclient bench --clients 64 --pipeline 16", ""],
         ["kvclient bench --read-share 1 --duration 30s -o json", "reads only"],
+        ["kvclient bench --rate 5000 --clients 64", "latency under a load of 5,000 a second"],
       ],
     }),
     command("check", {

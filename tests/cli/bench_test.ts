@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KvError } from "../../src/core/errors.ts";
 import { Histogram } from "../../cli/kvclient/histogram.ts";
+import { openLoop, type Pace } from "../../cli/kvclient/open_loop.ts";
 import { FakeStore, kvclient } from "./fakes.ts";
 
 /** The value that the share does not exceed, by sorting. */
@@ -46,6 +47,66 @@ describe("the histogram", () => {
   });
 });
 
+/** A clock that goes on only while an open loop waits: by what was asked for, or by so long a turn. */
+function pace(turn_ms: number): Pace & { now_ms: number } {
+  return {
+    now_ms: 0,
+    monotonic() {
+      return this.now_ms;
+    },
+    sleep(duration_ms) {
+      this.now_ms += duration_ms;
+      return Promise.resolve();
+    },
+    turn() {
+      this.now_ms += turn_ms;
+      return Promise.resolve();
+    },
+  };
+}
+
+describe("an open loop", () => {
+  const never = new AbortController().signal;
+
+  it("issues at an even rate, however long a turn of the event loop takes", async () => {
+    for (const turn_ms of [0.1, 7, 1000]) {
+      const issued: [number: number, intended_ms: number][] = [];
+      await openLoop(pace(turn_ms), { rate_per_s: 100, duration_ms: 500, signal: never }, (...each) => {
+        issued.push(each);
+        return Promise.resolve();
+      });
+      expect(issued).toEqual(Array.from({ length: 50 }, (_, i) => [i, i * 10]));
+    }
+  });
+
+  it("does not wait for answers before it issues more, but for all of them at the end", async () => {
+    const clock = pace(1);
+    const answers: (() => void)[] = [];
+    let ended = false;
+    const running = openLoop(clock, { rate_per_s: 1000, duration_ms: 20, signal: never }, () => {
+      return new Promise((resolve) => answers.push(resolve));
+    }).then((elapsed_ms) => {
+      ended = true;
+      return elapsed_ms;
+    });
+    for (let i = 0; i < 100; i++) await Promise.resolve();
+    expect([answers.length, ended]).toEqual([20, false]);
+    clock.now_ms = 300;
+    for (const answer of answers) answer();
+    expect(await running).toBe(300);
+  });
+
+  it("ends when it is aborted", async () => {
+    const abort = new AbortController();
+    let issued = 0;
+    await openLoop(pace(1), { rate_per_s: 1000, duration_ms: 1e9, signal: abort.signal }, () => {
+      if (++issued === 5) abort.abort();
+      return Promise.resolve();
+    });
+    expect(issued).toBe(5);
+  });
+});
+
 describe("bench", () => {
   it("reports operations and latencies, and leaves no keys", async () => {
     const store = new FakeStore();
@@ -68,6 +129,24 @@ describe("bench", () => {
       expect(JSON.parse(output)[none].operations).toBe(0);
     }
     expect(await kvclient(["bench", "--read-share", "2"])).toMatchObject({ code: 2 });
+  });
+
+  it("issues as many operations as the rate asks for", async () => {
+    const store = new FakeStore();
+    const args = ["bench", "--rate", "1000", "--clients", "3", "--duration", "50ms", "--keys", "5", "-o", "json"];
+    const { code, output } = await kvclient(args, { store });
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toMatchObject({
+      clients: 3,
+      pipeline: null,
+      rate_per_s: 1000,
+      total: { operations: 50 },
+    });
+    expect((await kvclient(["bench", "--rate", "100", "--duration", "20ms"])).output).toContain(
+      "100 operations a second offered",
+    );
+    const refused = await kvclient(["bench", "--rate", "1000", "--pipeline", "2"]);
+    expect(refused).toMatchObject({ code: 2, error: expect.stringContaining("--rate and --pipeline") });
   });
 
   it("shows progress on a terminal and a table at the end", async () => {

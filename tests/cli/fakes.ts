@@ -113,6 +113,10 @@ export class FakeTerminal implements Terminal {
     return new Promise((resolve) => setTimeout(resolve, 1));
   }
 
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
   randomName(): string {
     return "abc123";
   }
