@@ -2,8 +2,11 @@
  * Draws curves as SVG from what bench/quick.ts has written with --json: one line for each number of servers, protocol,
  * operation and depth of pipelining; each point is the median of all rows for it.
  *
- * usage: node bench/curves.ts ROWS.jsonl OUT.svg [--x clients|replicas|pipeline]
+ * usage: node bench/curves.ts ROWS.jsonl OUT.svg [--x clients|replicas|pipeline|offered_per_s]
  *          [--y rate_per_s|p50_ms|p99_ms|processor_us|frames|writes|syncs] [--title TEXT] [--only set|get]
+ *
+ * Latency against offered load: --x offered_per_s --y p99_ms, of rows that were made with --rate; several figures, with
+ * commas between, are lines of one picture.
  *
  * Both axes are logarithmic where values differ by more than a power of ten.
  *
@@ -42,9 +45,9 @@ const COLOURS = ["#1b6ca8", "#d1495b", "#2e933c", "#8e5aa8", "#e0a100", "#4a4e57
 /** From here on a ratio is drawn logarithmically. */
 const WIDE = 10;
 
-function curvesOf(rows: readonly Row[], x: string, y: string): Curve[] {
+function curvesOf(rows: readonly Row[], x: string, figures: readonly string[]): Curve[] {
   const lines = new Map<string, Map<number, number[]>>();
-  for (const row of rows) {
+  for (const [row, y] of rows.flatMap((each) => figures.map((figure) => [each, figure] as const))) {
     const at = row[x];
     const value = row[y];
     if (typeof at !== "number" || typeof value !== "number") continue;
@@ -52,6 +55,7 @@ function curvesOf(rows: readonly Row[], x: string, y: string): Curve[] {
     const parts = [row.operation.toUpperCase(), x === "replicas" ? row.replication : servers];
     if (x !== "clients") parts.push(`${row.clients} clients`);
     if (x !== "pipeline" && row.pipeline > 1) parts.push(`pipeline ${row.pipeline}`);
+    if (figures.length > 1) parts.push(y);
     // One server is where the curve of replicas begins, whatever protocol there is with more.
     const name = x === "replicas" ? parts.filter((part) => part !== row.replication).join(", ") : parts.join(", ");
     const line = lines.get(name) ?? new Map<number, number[]>();
@@ -142,7 +146,7 @@ const rows = readFileSync(input, "utf8").split("\n").filter((line) => line !== "
   JSON.parse(line) as Row
 )
   .filter(({ operation }) => values.only === undefined || operation === values.only);
-const curves = curvesOf(rows, values.x, values.y);
+const curves = curvesOf(rows, values.x, values.y.split(","));
 if (curves.length === 0) throw new Error(`${input} has no row with the figures ${values.x} and ${values.y}`);
 const title = values.title ?? `${values.y} against ${values.x}`;
 writeFileSync(output, picture(curves, { x: values.x, y: values.y, title }));

@@ -5,7 +5,10 @@
  *
  * usage: node bench/quick.ts [--replicas 1,5] [--clients 1,64] [--pipeline 1,16] [--operations set,get]
  *          [--duration 1000] [--size 256] [--keys 10000] [--generator redis-benchmark|kvclient]
- *          [--replication paxos|2pc] [--json FILE]
+ *          [--replication paxos|2pc] [--rate 1000,2000] [--json FILE]
+ *
+ * With --rate so many operations a second are issued whether they are answered or not (an open loop, kvclient makes it),
+ * and latencies are from when each was due; there is no pipeline then.
  *
  * With --json the rows are added to a file, one JSON object a line, which bench/curves.ts draws.
  *
@@ -57,6 +60,7 @@ const { values } = parseArgs({
     keys: { type: "string", default: "10000" },
     generator: { type: "string" },
     replication: { type: "string", default: "paxos" },
+    rate: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -66,12 +70,22 @@ const numbers = (text: string): number[] => text.split(",").map(Number);
 /** One client with a pipeline says nothing that many do not. */
 function loads(): Load[] {
   const common = { value_bytes: Number(values.size), keys: Number(values.keys), duration_ms: Number(values.duration) };
-  return (values.operations.split(",") as Load["operation"][]).flatMap((operation) =>
+  const operations = values.operations.split(",") as Load["operation"][];
+  if (values.rate !== undefined) {
+    const rates = numbers(values.rate);
+    return operations.flatMap((operation) =>
+      numbers(values.clients).filter((clients) => clients > 1).flatMap((clients) =>
+        rates.map((offered_per_s) => ({ ...common, operation, pipeline: 0, offered_per_s, clients }))
+      )
+    );
+  }
+  return operations.flatMap((operation) =>
     numbers(values.pipeline).flatMap((pipeline) =>
       numbers(values.clients).filter((clients) => pipeline === 1 || clients > 1).map((clients) => ({
         ...common,
         operation,
         pipeline,
+        offered_per_s: null,
         clients,
       }))
     )
@@ -120,7 +134,7 @@ async function commandsOf(servers: RunningServers): Promise<number> {
   return (await servers.status()).reduce((all, { stats }) => all + stats.commands, 0);
 }
 
-const generator = findGenerator(values.generator);
+const generator = findGenerator(values.rate === undefined ? values.generator : "kvclient");
 const rows: Row[] = [];
 for (const replicas of numbers(values.replicas)) {
   const flags = replicas > 1 ? ["--replication", values.replication] : [];
@@ -131,6 +145,7 @@ for (const replicas of numbers(values.replicas)) {
       operation: "set",
       clients: 64,
       pipeline: 16,
+      offered_per_s: null,
       duration_ms: FILL_MS,
     });
     for (const load of loads()) {
@@ -141,7 +156,8 @@ for (const replicas of numbers(values.replicas)) {
   });
 }
 
-const headings = ["servers", "operation", "clients", "pipeline", "ops/s", "p50 ms", "p99 ms", "CPU µs/op"];
+const given = values.rate === undefined ? "pipeline" : "offered/s";
+const headings = ["servers", "operation", "clients", given, "ops/s", "p50 ms", "p99 ms", "CPU µs/op"];
 const counted = ["frames/op", "writes/op", "syncs/op", "ops/record"];
 console.log(
   `${generator.name}, ${values.size}-byte values, ${values.keys} keys; load of the machine ${loadavg()[0]!.toFixed(1)}`,
@@ -152,7 +168,7 @@ console.log(markdownTable(
     row.replicas === 1 ? "1" : `${row.replicas} (${row.replication})`,
     row.operation.toUpperCase(),
     `${row.clients}`,
-    `${row.pipeline}`,
+    row.offered_per_s === null ? `${row.pipeline}` : shown(row.offered_per_s),
     shown(Math.round(row.rate_per_s)),
     shown(row.p50_ms),
     shown(row.p99_ms),

@@ -14,8 +14,10 @@ export interface Load {
   readonly operation: "set" | "get";
   /** How many connections, dealt over the servers. */
   readonly clients: number;
-  /** How many commands each connection has under way. */
+  /** How many commands each connection has under way; 0 where their rate is given. */
   readonly pipeline: number;
+  /** How many operations a second are issued, answered or not; null for as many as are answered. */
+  readonly offered_per_s: number | null;
   readonly value_bytes: number;
   readonly keys: number;
   /** About how long. */
@@ -83,7 +85,8 @@ async function redisBenchmarks(all: readonly number[], load: Load, operations: n
 async function runKvclient(ports: readonly number[], load: Load): Promise<Measured> {
   const output = await outputOf(join(root, "dist", "kvclient"), [
     ...["bench", "--server", ports.map((port) => `127.0.0.1:${port}`).join(",")],
-    ...["--clients", `${load.clients}`, "--pipeline", `${load.pipeline}`, "--value-size", `${load.value_bytes}`],
+    ...["--clients", `${load.clients}`, "--value-size", `${load.value_bytes}`],
+    ...(load.offered_per_s === null ? ["--pipeline", `${load.pipeline}`] : ["--rate", `${load.offered_per_s}`]),
     ...["--keys", `${load.keys}`, "--read-share", load.operation === "get" ? "1" : "0"],
     ...["--duration", `${load.duration_ms}ms`, "--no-progress", "-o", "json"],
   ]);
