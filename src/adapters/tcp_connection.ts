@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { connect as connectSocket, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { ByteWriter } from "../codec/byte_writer.ts";
 import { bytesToText } from "../codec/bytes.ts";
@@ -17,6 +17,7 @@ import { KvError, type KvErrorCode } from "../core/errors.ts";
 import { errorOfLine, writeCommand, writeKv } from "./resp_client.ts";
 import { RespErrorReply, RespPush, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
 import { addressText, socketError } from "./socket_errors.ts";
+import { net } from "./sockets.ts";
 
 /** How to connect over TCP. */
 export interface TcpConnectorOptions {
@@ -66,7 +67,7 @@ class TcpConnection implements Connection {
   constructor(address: ServerAddress, listener: ConnectionListener, options: TcpConnectorOptions) {
     this.#address = address;
     this.#listener = listener;
-    const socket = connectSocket({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
+    const socket = net().connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
     this.#socket = socket;
     socket.on("connect", () => {
       this.#connected = true;

@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { createSocket, type Socket } from "node:dgram";
-import { isIPv6 } from "node:net";
+import type { Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
 import { ByteWriter } from "../codec/byte_writer.ts";
 import type { Connection, ConnectionListener, Connector, ServerAddress, WatchRequest } from "../client/connection.ts";
@@ -16,6 +15,7 @@ import { KvError } from "../core/errors.ts";
 import { errorOfLine, writeKv } from "./resp_client.ts";
 import { RespErrorReply, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
 import { socketError } from "./socket_errors.ts";
+import { dgram, net } from "./sockets.ts";
 import { UdpWatch } from "./udp_watch.ts";
 
 /** How to speak over UDP. */
@@ -60,7 +60,7 @@ class UdpConnection implements Connection {
     this.#listener = listener;
     this.#maxDatagramBytes = options.maxDatagramBytes ?? 60_000;
     this.#pollInterval_ms = options.pollInterval_ms ?? 100;
-    const socket = createSocket(isIPv6(address.host) ? "udp6" : "udp4");
+    const socket = dgram().createSocket(net().isIPv6(address.host) ? "udp6" : "udp4");
     this.#socket = socket;
     socket.on("error", (error) => this.#fail(error));
     socket.on("message", (message: Uint8Array) => this.#receive(message));

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { nativeCrc32 } from "./runtime.ts";
+import { findCrc32 } from "./runtime.ts";
 
 const TABLE: Uint32Array = /* @__PURE__ */ (() => {
   const table = new Uint32Array(256);
@@ -23,5 +23,10 @@ export function portableCrc32(bytes: Uint8Array, seed = 0): number {
   return ~crc >>> 0;
 }
 
+let best: typeof portableCrc32 | null = null;
+
 /** The CRC-32 of `bytes`, as an unsigned 32-bit number; pass an earlier result as `seed` to continue it. */
-export const crc32: (bytes: Uint8Array, seed?: number) => number = nativeCrc32 ?? portableCrc32;
+export function crc32(bytes: Uint8Array, seed = 0): number {
+  best ??= findCrc32() ?? portableCrc32;
+  return best(bytes, seed);
+}

@@ -25,7 +25,11 @@ function findNativeBuffer(): NativeBuffer | null {
   return latin1Slice !== undefined && latin1Write !== undefined ? { latin1Slice, latin1Write } : null;
 }
 
-function findCrc32(): ((bytes: Uint8Array, seed?: number) => number) | null {
+/**
+ * Native CRC-32 (IEEE), or null in a browser. Not looked for before it is asked for: on some runtimes to load zlib takes as
+ * long as all of a client.
+ */
+export function findCrc32(): ((bytes: Uint8Array, seed?: number) => number) | null {
   const zlib = runtime.process?.getBuiltinModule?.("node:zlib") as
     | { crc32?: (bytes: Uint8Array, seed?: number) => number }
     | undefined;
@@ -34,6 +38,3 @@ function findCrc32(): ((bytes: Uint8Array, seed?: number) => number) | null {
 
 /** Native latin1 conversions, or null in a browser. */
 export const nativeBuffer: NativeBuffer | null = findNativeBuffer();
-
-/** Native CRC-32 (IEEE), or null in a browser. */
-export const nativeCrc32: ((bytes: Uint8Array, seed?: number) => number) | null = findCrc32();

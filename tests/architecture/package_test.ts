@@ -18,7 +18,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const FOR_NODE = /(from|import|require\()\s*"node:/;
 
 /** What is loaded when `entry` is imported; not what it imports later, when that is needed. */
-async function bundle(entry: string, platform: "browser" | "node"): Promise<string> {
+async function bundle(
+  entry: string,
+  platform: "browser" | "node",
+  packages: "bundle" | "external" = "bundle",
+): Promise<string> {
   const { outputFiles, metafile: { outputs } } = await build({
     entryPoints: { main: entry },
     absWorkingDir: folder,
@@ -26,6 +30,7 @@ async function bundle(entry: string, platform: "browser" | "node"): Promise<stri
     splitting: true,
     outdir: "bundle",
     platform,
+    packages,
     format: "esm",
     write: false,
     metafile: true,
@@ -56,6 +61,20 @@ describe("the portable rooms", () => {
     "src/sim/sim.ts",
   ])("%s bundles for a browser", async (entry) => {
     expect(await bundle(join(root, entry), "browser")).not.toMatch(FOR_NODE);
+  });
+});
+
+describe("an import of the library", () => {
+  /** What takes longer to load than all of a client: only those who need it wait for it. */
+  const SLOW =
+    /\b(?:from|import)\s*"(?:node:)?(?:net|dgram|tls|https?|http2|crypto|zlib|stream|hono.*|valibot|@logtape.*)"/;
+
+  test.each(["mod.ts", "src/adapters/client.ts"])("of %s loads no sockets, no HTTP and no server", async (entry) => {
+    expect(await bundle(join(root, entry), "node", "external")).not.toMatch(SLOW);
+  });
+
+  test("would be seen to load them", async () => {
+    expect(await bundle(join(root, "src/server/tcp_server.ts"), "node", "external")).toMatch(SLOW);
   });
 });
 

@@ -1,0 +1,19 @@
+/**
+ * The runtime's modules for sockets, loaded when the first of them is made: on Bun that takes longer than the whole of a
+ * client, and not everybody who imports one connects, or connects over TCP.
+ *
+ * @module
+ */
+import { createRequire } from "node:module";
+
+const load = createRequire(import.meta.url);
+
+/** `node:net`. */
+export function net(): typeof import("node:net") {
+  return load("node:net") as typeof import("node:net");
+}
+
+/** `node:dgram`. */
+export function dgram(): typeof import("node:dgram") {
+  return load("node:dgram") as typeof import("node:dgram");
+}
