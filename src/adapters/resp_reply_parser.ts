@@ -85,7 +85,8 @@ export class RespReplyParser {
   push(chunk: Uint8Array): void {
     const waiting = this.#end - this.#start;
     if (waiting === 0) {
-      this.#bytes = chunk;
+      // Views of a plain array are made faster than views of a `Buffer`.
+      this.#bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
       this.#owned = false;
       this.#start = 0;
       this.#end = chunk.length;

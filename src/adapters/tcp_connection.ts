@@ -34,10 +34,11 @@ const LINGER_MS = 500;
 /** Buffers that grew past this are not kept. */
 const LARGEST_KEPT_BUFFER = 1024 * 1024;
 
-/** What a reply is for. */
+/** What a reply is for; a number is the id of a request, as nearly all replies are for one. */
 type Expected =
+  | number
   | { readonly for: "hello" }
-  | { readonly for: "request" | "watch"; readonly id: number }
+  | { readonly for: "watch"; readonly id: number }
   | { readonly for: "nobody" };
 
 /** Makes connections over TCP. */
@@ -53,6 +54,8 @@ class TcpConnection implements Connection {
   #socket: Socket;
   #parser = new RespReplyParser();
   #out = new ByteWriter(4096);
+  /** Written out and free again. */
+  #spare: ByteWriter | null = null;
   #flushDue = false;
   /** The socket has not taken what was written. */
   #blocked = false;
@@ -91,7 +94,7 @@ class TcpConnection implements Connection {
   request(id: number, command: Uint8Array): void {
     if (this.#done) return;
     writeKv(this.#out, command);
-    this.#expected.push({ for: "request", id });
+    this.#expected.push(id);
     this.#flushLater();
   }
 
@@ -143,9 +146,14 @@ class TcpConnection implements Connection {
   #flush(): void {
     const out = this.#out;
     if (this.#done || this.#blocked || out.length === 0) return;
-    this.#blocked = !this.#socket.write(out.take());
-    if (out.bytes.length > LARGEST_KEPT_BUFFER) this.#out = new ByteWriter(4096);
-    else out.reset();
+    this.#out = this.#spare ?? new ByteWriter(4096);
+    this.#spare = null;
+    // The memory is the socket's until it says that it is done with it.
+    this.#blocked = !this.#socket.write(out.view(), () => {
+      if (out.bytes.length > LARGEST_KEPT_BUFFER) return;
+      out.reset();
+      this.#spare = out;
+    });
   }
 
   #fail(error: KvError): void {
@@ -181,16 +189,17 @@ class TcpConnection implements Connection {
       this.#expected = this.#expected.slice(this.#heard);
       this.#heard = 0;
     }
+    if (typeof expected === "number") {
+      if (this.#forgotten.size > 0 && this.#forgotten.delete(expected)) return;
+      if (reply instanceof Uint8Array) this.#listener.onReply(expected, reply);
+      else if (reply instanceof RespErrorReply) this.#listener.onRefused(expected, errorOfLine(reply.line));
+      else throw unexpected("a reply to KV that is no string");
+      return;
+    }
     switch (expected.for) {
       case "hello":
         if (reply instanceof RespErrorReply) this.#fail(errorOfLine(reply.line));
         else this.#listener.onOpen();
-        return;
-      case "request":
-        if (this.#forgotten.delete(expected.id)) return;
-        if (reply instanceof Uint8Array) this.#listener.onReply(expected.id, reply);
-        else if (reply instanceof RespErrorReply) this.#listener.onRefused(expected.id, errorOfLine(reply.line));
-        else throw unexpected("a reply to KV that is no string");
         return;
       case "watch":
         if (!this.#watches.has(expected.id)) return;

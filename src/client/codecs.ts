@@ -87,11 +87,12 @@ export const codecs: {
 /** The key that `input` names. */
 export function keyOf(input: KeyInput): Key {
   if (typeof input === "string") {
-    // UTF-8 has no form for these: two different keys would become one.
-    if (/\p{Surrogate}/u.test(input)) {
+    const key = keyFromText(input);
+    // UTF-8 has no form for these: two different keys would become one. Where no character became more bytes, there is none.
+    if (key.length !== input.length && /\p{Surrogate}/u.test(input)) {
       throw new KvError("INVALID_ARGUMENT", "a key with half a surrogate pair; give such a key as bytes");
     }
-    return keyFromText(input);
+    return key;
   }
   if (input instanceof Uint8Array) return keyFromBytes(input);
   throw new KvError("INVALID_ARGUMENT", `a key of type ${typeof input}; a key is a string or a Uint8Array`);

@@ -46,6 +46,11 @@ export class Deadlines {
     this.#lanes.delete(operation.deadline_ms);
   }
 
+  /** Every operation that is still there. */
+  list(): PendingOperation[] {
+    return [...this.#lanes.values()].flatMap(({ operations }) => [...operations]);
+  }
+
   /** Cancels every timer. */
   close(): void {
     for (const lane of this.#lanes.values()) lane.timer.cancel();

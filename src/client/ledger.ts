@@ -37,8 +37,8 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #wire: Wire;
   readonly #deadlines: Deadlines;
-  /** Every operation that a caller waits for: not the opening of a session. */
-  readonly #waiting = new Set<PendingOperation>();
+  /** How many operations callers wait for: the opening of a session is none. */
+  #size = 0;
   #nextNumber = 1;
   #writer = new ByteWriter();
   #idle: (() => void)[] = [];
@@ -52,18 +52,18 @@ export class Ledger {
 
   /** How many operations callers wait for. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#size;
   }
 
-  /** Those operations, as they are now. */
+  /** Those operations, as they are now, in the order in which they were issued. */
   list(): PendingOperation[] {
-    return [...this.#waiting];
+    return this.#deadlines.list().filter(({ kind }) => kind !== "session").sort((a, b) => a.number - b.number);
   }
 
   /** Resolves when no caller waits. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#waiting.size === 0) resolve();
+      if (this.#size === 0) resolve();
       else this.#idle.push(resolve);
     });
   }
@@ -86,7 +86,7 @@ export class Ledger {
       settle,
     });
     this.#deadlines.add(operation);
-    if (kind !== "session") this.#waiting.add(operation);
+    if (kind !== "session") this.#size++;
     return operation;
   }
 
@@ -111,9 +111,9 @@ export class Ledger {
     operation.unlisten?.();
     operation.session?.finish(operation.sequence);
     this.#deadlines.remove(operation);
-    this.#waiting.delete(operation);
+    if (operation.kind !== "session") this.#size--;
     operation.settle(error, result);
-    if (this.#waiting.size === 0 && this.#idle.length > 0) {
+    if (this.#size === 0 && this.#idle.length > 0) {
       for (const resolve of this.#idle.splice(0)) resolve();
     }
   }

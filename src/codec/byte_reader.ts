@@ -101,8 +101,12 @@ export class ByteReader {
 
   /** A blob: a view of the memory read from, unless the reader copies. */
   blob(): Uint8Array {
+    return this.#copies ? this.ownBlob() : this.raw(this.varint());
+  }
+
+  /** A blob in fresh memory. */
+  ownBlob(): Uint8Array {
     const count = this.varint();
-    if (!this.#copies) return this.raw(count);
     // One step instead of three, but a Node `Buffer` gives a view.
     if (this.#bytes.constructor !== Uint8Array) return copyBytes(this.raw(count));
     const at = this.#take(count);

@@ -8,7 +8,7 @@ import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { KvErrorCode } from "../errors.ts";
 import { MAX_TXN_DEPTH } from "./command.ts";
 import type { Entry, KeyedEntry, Result, WatchEvent } from "./result.ts";
-import { bytesToText, copyBytes, textToBytes } from "../../codec/bytes.ts";
+import { bytesToText, textToBytes } from "../../codec/bytes.ts";
 import { nameAt, readFlag } from "./command_codec.ts";
 
 const TAG = {
@@ -43,7 +43,7 @@ export function readEntry(reader: ByteReader): Entry {
   const createRevision = reader.varint();
   const modRevision = reader.varint();
   const expiry = reader.varint();
-  return { value: copyBytes(reader.blob()), version, createRevision, modRevision, expiry };
+  return { value: reader.ownBlob(), version, createRevision, modRevision, expiry };
 }
 
 function writeOptionalEntry(writer: ByteWriter, entry: Entry | null): void {
@@ -136,7 +136,7 @@ function readResult(reader: ByteReader, depth: number): Result {
     case TAG.integer:
       return { type: "integer", revision, value: reader.i64() };
     case TAG.value:
-      return { type: "value", revision, value: copyBytes(reader.blob()) };
+      return { type: "value", revision, value: reader.ownBlob() };
     case TAG.expire:
       return { type: "expire", revision, changed: readFlag(reader) };
     case TAG.txn: {
