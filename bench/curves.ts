@@ -38,22 +38,23 @@ interface Axis {
   readonly marks: readonly number[];
 }
 
-const WIDTH = 760;
+const WIDTH = 800;
 const HEIGHT = 420;
-const MARGIN = { left: 80, right: 190, top: 40, bottom: 50 };
+const MARGIN = { left: 80, right: 230, top: 40, bottom: 50 };
 const COLOURS = ["#1b6ca8", "#d1495b", "#2e933c", "#8e5aa8", "#e0a100", "#4a4e57", "#00a6a6", "#9c6644"];
 /** From here on a ratio is drawn logarithmically. */
 const WIDE = 10;
 
 function curvesOf(rows: readonly Row[], x: string, figures: readonly string[]): Curve[] {
   const lines = new Map<string, Map<number, number[]>>();
+  const isOneCrowd = rows.every(({ clients }) => clients === rows[0]!.clients);
   for (const [row, y] of rows.flatMap((each) => figures.map((figure) => [each, figure] as const))) {
     const at = row[x];
     const value = row[y];
     if (typeof at !== "number" || typeof value !== "number") continue;
     const servers = row.replicas === 1 ? "1 server" : `${row.replicas} replicas, ${row.replication}`;
     const parts = [row.operation.toUpperCase(), x === "replicas" ? row.replication : servers];
-    if (x !== "clients") parts.push(`${row.clients} clients`);
+    if (x !== "clients" && !isOneCrowd) parts.push(`${row.clients} clients`);
     if (x !== "pipeline" && row.pipeline > 1) parts.push(`pipeline ${row.pipeline}`);
     if (figures.length > 1) parts.push(y);
     // One server is where the curve of replicas begins, whatever protocol there is with more.
