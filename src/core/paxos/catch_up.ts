@@ -40,6 +40,9 @@ export interface CatchUpOptions {
   readonly timeout_ms: number;
 }
 
+/** More slots than a leader keeps open: who lacks as many was away, and does not just miss a message. */
+const FAR_SLOTS = 256;
+
 /** How often a part of a snapshot is asked for again before another replica is asked for all of it. */
 const PART_TRIES = 10;
 
@@ -82,6 +85,16 @@ export class CatchUp {
   /** Whether values are being fetched. */
   get isActive(): boolean {
     return this.#askedAt !== null;
+  }
+
+  /** How many slots are known to be chosen, and wanted. */
+  get lag(): number {
+    return Math.max(0, this.#target - this.#options.chosen());
+  }
+
+  /** Whether this replica takes over a snapshot, or lacks so much that what it is asked for now would have to wait long. */
+  get isFarBehind(): boolean {
+    return this.#fetching !== null || this.lag > FAR_SLOTS;
   }
 
   /** When {@link onTick} wants to be called. */

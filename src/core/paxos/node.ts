@@ -155,6 +155,14 @@ export class PaxosNode {
     return replicas - this.#unreachable.size < majorityOf(replicas);
   }
 
+  /**
+   * Whether so much was chosen without this replica that a command could not be answered before it has caught up. While a
+   * role reads its own log that is not so: it soon knows what it knew before.
+   */
+  get isFarBehind(): boolean {
+    return this.roles.learner !== null && !this.roles.isRecovering && this.catchUp.isFarBehind;
+  }
+
   /** Frames that were no messages. */
   get malformed(): number {
     return this.#malformed;

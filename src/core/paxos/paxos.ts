@@ -46,6 +46,8 @@ export class Paxos implements Replication {
   #isAlive = false;
   /** Since when nobody leads, or null while somebody does. */
   #leaderlessSince: number | null = 0;
+  /** Since when this replica is far behind, or null while it is not. */
+  #behindSince: number | null = null;
   #eventListener: (event: PaxosEvent) => void = () => {};
 
   /** A replica that does not serve yet: {@link start} it. */
@@ -137,6 +139,8 @@ export class Paxos implements Replication {
   }
 
   #after(): void {
+    if (!this.#node!.isFarBehind) this.#behindSince = null;
+    else this.#behindSince ??= this.#clock.monotonic();
     const hasOwn = this.#submissions.hasOpen || this.#reads.wantsRequest;
     const isProposing = this.#node!.roles.proposer?.wantsFlush === true;
     if (isProposing || hasOwn && this.#maySend) this.#life.scheduleFlush();
@@ -164,10 +168,12 @@ export class Paxos implements Replication {
 
   /**
    * Whether there is a leader to whom batches and reads may go. They are numbered in a life: one that a crash could take
-   * back, or that a lost log has given to another replica of this name before, would be mistaken for it.
+   * back, or that a lost log has given to another replica of this name before, would be mistaken for it. A replica that is
+   * far behind sends none: it could not tell what came of a command until it has caught up.
    */
   get #maySend(): boolean {
-    return this.#isAlive && this.#node!.membership.mayVote && this.#leader() !== null;
+    const node = this.#node!;
+    return this.#isAlive && node.membership.mayVote && this.#leader() !== null && !node.isFarBehind;
   }
 
   #leader(): ReplicaId | null {
@@ -208,24 +214,29 @@ export class Paxos implements Replication {
         `${this.#submissions.bytes} bytes of commands wait to be chosen; the limit is ${most}: try again later`,
       );
     }
-    return this.#isLeaderlessForLong() ? this.#unavailable() : null;
+    return this.#isUnservedForLong() ? this.#unavailable() : null;
   }
 
-  #isLeaderlessForLong(): boolean {
-    const isLed = this.#leader() !== null;
-    return !isLed && this.#clock.monotonic() - this.#leaderlessSince! >= this.#patience();
+  /** Whether a request that comes now has nothing to hope for within its patience. */
+  #isUnservedForLong(): boolean {
+    const since = this.#leader() === null ? this.#leaderlessSince! : this.#behindSince;
+    return since !== null && this.#clock.monotonic() - since >= this.#patience();
   }
 
-  /** How long a request waits for a leader: not for one that cannot be, because too many replicas are out of reach. */
+  /**
+   * How long a request waits: not for a leader that cannot be, because too many replicas are out of reach, nor for this
+   * replica while it lacks much of what was chosen.
+   */
   #patience(): number {
     const { patience_ms, election_ms } = this.#options.times;
-    return this.#node?.isCutOff === true ? Math.min(patience_ms, election_ms) : patience_ms;
+    const isLong = this.#node?.isCutOff === true || this.#behindSince !== null;
+    return isLong ? Math.min(patience_ms, election_ms) : patience_ms;
   }
 
   /** Calls `done` when the state reflects all that was acknowledged before. See {@link Replication.barrier}. */
   barrier(done: (error: KvError | null) => void): void {
     if (!this.#life.isOpen) return done(this.#life.refusal());
-    if (this.#isLeaderlessForLong()) return done(this.#unavailable());
+    if (this.#isUnservedForLong()) return done(this.#unavailable());
     this.#reads.add(done, this.#clock.monotonic());
     this.#life.scheduleFlush();
   }

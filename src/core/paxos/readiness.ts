@@ -21,6 +21,7 @@ export function unreadyReason(node: PaxosNode, leader: ReplicaId | null): string
   }
   if (leader === null) return "no leader: a majority of the replicas cannot be reached";
   if (node.roles.learner === null) return "the learner of this replica has crashed and is not back yet";
+  if (node.isFarBehind) return `this replica was away: it is ${node.catchUp.lag} slots behind and catches up`;
   return null;
 }
 

@@ -39,6 +39,29 @@ function make(): { catchUp: CatchUp; done: string[] } {
   return { catchUp, done };
 }
 
+describe("a replica is far behind", () => {
+  test("while it takes over a snapshot, and until that has replaced the state or was given up", () => {
+    const { catchUp } = make();
+    expect([catchUp.lag, catchUp.isFarBehind]).toEqual([50, false]);
+    for (const number of [0, 1, 2]) {
+      catchUp.onSnapshotPart(1, part(number), 60);
+      expect(catchUp.isFarBehind).toBe(true);
+    }
+    catchUp.onSnapshotPart(1, part(3), 60);
+    expect(catchUp.isFarBehind).toBe(false);
+  });
+
+  test("when it lacks more slots than a leader keeps open", () => {
+    const { catchUp } = make();
+    catchUp.aim(10 + 256, 1, 60);
+    expect(catchUp.isFarBehind).toBe(false);
+    catchUp.aim(10 + 257, 1, 60);
+    expect(catchUp.isFarBehind).toBe(true);
+    catchUp.reset();
+    expect([catchUp.lag, catchUp.isFarBehind]).toEqual([0, false]);
+  });
+});
+
 describe("a snapshot that comes in parts", () => {
   test("is taken whole and in order, each part once, whatever is repeated", () => {
     const { catchUp, done } = make();

@@ -277,6 +277,32 @@ describe("snapshots", () => {
     cluster.checkAgreement();
   });
 
+  test("keep commands from being sent whose outcome nobody could tell before they are whole", () => {
+    const cluster = new PaxosCluster(3, small);
+    cluster.put(0, "a");
+    const { id } = cluster.follower();
+    far(cluster, id);
+    cluster.heal();
+    cluster.isLost = ({ to, name, message }) =>
+      to === id && name === "snapshotPart" && message.type === MESSAGE.snapshotPart && message.part > 1;
+    const { paxos, machine } = cluster.replicas[id]!;
+    cluster.until(() => paxos.status().cluster!.unready !== null, "it says that it is behind");
+    expect(paxos.status().cluster!.unready).toMatch(/^this replica was away: it is \d+ slots behind and catches up$/);
+    const write = cluster.propose(id, "too early");
+    cluster.pass(600);
+    expect(write.said).toBe("UNAVAILABLE");
+    const next = cluster.propose(id, "too early, too");
+    cluster.pass(1);
+    expect(next.said).toBe("UNAVAILABLE");
+    cluster.heal();
+    cluster.until(() => machine.lines.length === 61, "it has caught up", 60_000);
+    const last = cluster.propose(id, "now");
+    cluster.pass(100);
+    expect([last.said, machine.lines.slice(-2)]).toEqual(["62:now", [expect.not.stringMatching(/early/), "now"]]);
+    expect(paxos.status().cluster!.unready).toBe(null);
+    cluster.checkAgreement();
+  });
+
   test("release the reads that waited for the slots in them", () => {
     const cluster = new PaxosCluster(3, { ...small, times: { patience_ms: 20_000 } });
     cluster.put(0, "a");
