@@ -170,7 +170,16 @@ class NodeDisk implements Disk {
   }
 
   remove(name: string): void {
-    attempt(join(this.path, name), "remove", () => fs.unlinkSync(join(this.path, name)));
+    const path = join(this.path, name);
+    attempt(path, "remove", () => {
+      // The system takes a file apart, 80 ms for 300 MB, when the last who has it open closes it: in the thread pool.
+      const held = process.platform === "win32" ? null : fs.openSync(path, "r");
+      try {
+        fs.unlinkSync(path);
+      } finally {
+        if (held !== null) fs.close(held, () => {});
+      }
+    });
   }
 
   syncDirectory(): void {

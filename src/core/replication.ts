@@ -14,6 +14,11 @@ import type { KvError } from "./errors.ts";
 export interface SnapshotSource {
   /** The next slice, of about `size` bytes, or null after the last. */
   next(size: number): Uint8Array | null;
+  /**
+   * About how much of the state the slices so far hold, from 0 to 1. With it a large snapshot is written no faster than it
+   * has to be; without, as fast as the disk takes it.
+   */
+  readonly progress?: () => number;
   /** Lets go of what is held for the snapshot. Called once, also half-way. */
   close(): void;
 }

@@ -1,11 +1,13 @@
 /**
  * Writes a snapshot of the machine when enough has been logged since the last one, a slice a turn, so that the
- * machine goes on serving; then lets go of the log before it. A snapshot that fails leaves the earlier one
+ * machine goes on serving; then lets go of the log before it. A large one takes its time: replicas write theirs all at
+ * once, and whoever waits for a write would wait for processors and disks that are busy with them. But it must be done
+ * long before the next one is due, so that the log stays short. A snapshot that fails leaves the earlier one
  * and the whole log in place, and is tried again after as much has been logged once more.
  *
  * @module
  */
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
 import type { Log, SnapshotWriter } from "../ports/log.ts";
 import type { SnapshotSource, StateMachine } from "./replication.ts";
 
@@ -23,6 +25,24 @@ export const DEFAULT_SNAPSHOT_OPTIONS: SnapshotOptions = {
   snapshotSlice_bytes: 128 * 1024,
 };
 
+/** So much of a snapshot is written at once, and the rest at this rate, unless the log grows too fast for that. */
+const BURST_BYTES = 1024 * 1024;
+const BYTES_PER_S = 16 * 1024 * 1024;
+const LONGEST_PAUSE_MS = 25;
+/** A snapshot is to be whole when this part of what is logged between two of them has been logged. */
+const WHOLE_BY = 0.5;
+
+/** A snapshot under way. */
+interface Running {
+  readonly source: SnapshotSource;
+  readonly writer: SnapshotWriter;
+  readonly position: number;
+  readonly begun_ms: number;
+  written_bytes: number;
+  /** The next step, when it is not in the next turn. */
+  timer: Timer | null;
+}
+
 /** Decides when a snapshot is due and sees it through. */
 export class Snapshotter {
   #log: Log;
@@ -31,8 +51,7 @@ export class Snapshotter {
   #onStored: (position: number) => void;
   #options: SnapshotOptions;
   #logged_bytes = 0;
-  #running: { readonly source: SnapshotSource; readonly writer: SnapshotWriter; readonly position: number } | null =
-    null;
+  #running: Running | null = null;
   #committing = false;
   #closed = false;
   #failure: string | null = null;
@@ -79,8 +98,11 @@ export class Snapshotter {
     this.#logged_bytes = 0;
     const writer = this.#attempt(() => this.#log.writeSnapshot(position));
     if (writer === null) return;
-    this.#running = { source: this.#machine.snapshot(), writer, position };
-    this.#clock.defer(() => this.#step());
+    const begun_ms = this.#clock.monotonic();
+    const source = this.#machine.snapshot();
+    const running = { source, writer, position, begun_ms, written_bytes: 0, timer: null };
+    this.#running = running;
+    this.#clock.defer(() => this.#step(running));
   }
 
   /** Gives up a snapshot under way, unless it is complete and only on its way to the disk. */
@@ -94,9 +116,14 @@ export class Snapshotter {
     this.cancel();
   }
 
-  #step(): void {
-    const running = this.#running;
-    if (running === null) return;
+  #step(running: Running): void {
+    if (running !== this.#running) return;
+    const pause_ms = this.#pauseOf(running);
+    if (pause_ms > 0) {
+      // The log may grow faster meanwhile.
+      running.timer = this.#clock.after(Math.min(pause_ms, LONGEST_PAUSE_MS), () => this.#step(running));
+      return;
+    }
     const slice = running.source.next(this.#options.snapshotSlice_bytes);
     if (slice === null) {
       running.source.close();
@@ -108,8 +135,19 @@ export class Snapshotter {
       running.writer.write(slice);
       return true;
     });
-    if (written === null) this.#abandon();
-    else this.#clock.defer(() => this.#step());
+    if (written === null) return this.#abandon();
+    running.written_bytes += slice.length;
+    this.#clock.defer(() => this.#step(running));
+  }
+
+  /** How long the next slice can wait, in milliseconds. */
+  #pauseOf({ source, begun_ms, written_bytes }: Running): number {
+    const early_bytes = written_bytes - BURST_BYTES;
+    if (early_bytes <= 0 || source.progress === undefined) return 0;
+    const progress = source.progress();
+    const logged = this.#logged_bytes / (WHOLE_BY * this.#options.snapshotEvery_bytes);
+    if (progress < logged || progress >= 1) return 0;
+    return Math.max(0, early_bytes / BYTES_PER_S * 1000 - (this.#clock.monotonic() - begun_ms));
   }
 
   #onCommitted(position: number, failure: string | null): void {
@@ -138,6 +176,7 @@ export class Snapshotter {
     const running = this.#running;
     this.#running = null;
     if (running === null) return;
+    running.timer?.cancel();
     running.source.close();
     this.#attempt(() => {
       running.writer.abort();

@@ -20,8 +20,8 @@ import { withFile } from "./meta_file.ts";
 
 /** The largest slice in a file; longer ones are split, so that a reader needs no more memory than this. */
 const MAX_SLICE_BYTES = 1024 * 1024;
-/** A sync is started each time this much was written, so that the last one is short. */
-const SYNC_STEP_BYTES = 8 * 1024 * 1024;
+/** A sync is started each time this much was written, so that the last one is short, and none holds up those of the log. */
+const SYNC_STEP_BYTES = 1024 * 1024;
 const SLICE_HEADER_BYTES = 8;
 const FOOTER_BYTES = 24;
 const FOOTER_MARK = 0xffff_ffff;

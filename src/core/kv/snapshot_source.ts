@@ -41,6 +41,8 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
   readonly #capturedEntries = new Map<Key, Entry>();
   #captured_bytes = 0;
   #entryCount = 0;
+  /** How many entries there were at the start, at least 1. */
+  readonly #entriesInAll: number;
 
   readonly #liveSessions: IterableIterator<Session>;
   #liveSessionsDone = false;
@@ -59,6 +61,7 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
     this.#sessions = sessions;
     this.#onClose = onClose;
     this.#header = { revision: table.revision, time: table.time, uses: sessions.uses };
+    this.#entriesInAll = Math.max(1, table.size);
     this.#keys = table.index.clone().cursor("" as Key);
     this.#liveSessions = sessions.values();
     table.captures.add(this);
@@ -81,6 +84,11 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
   captureSession(session: Session): void {
     if (session.useNumber > this.#header.uses || session.useNumber <= this.#lastUse) return;
     this.#capturedSessions.push({ ...session, results: new Map(session.results) });
+  }
+
+  progress(): number {
+    if (this.#phase === "header") return 0;
+    return this.#phase === "entries" ? this.#entryCount / this.#entriesInAll : 1;
   }
 
   next(size: number): Uint8Array | null {

@@ -86,7 +86,9 @@ export function decodeHeader(bytes: Uint8Array): SnapshotHeader {
 /** A snapshot whose first slice is `header`. */
 export function withHeader(header: Uint8Array, source: SnapshotSource): SnapshotSource {
   let isFirst = true;
+  const { progress } = source;
   return {
+    ...(progress === undefined ? {} : { progress: () => progress.call(source) }),
     next: (size) => {
       if (!isFirst) return source.next(size);
       isFirst = false;
