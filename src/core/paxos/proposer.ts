@@ -73,11 +73,13 @@ interface OpenSlot {
 
 /** How many slots may be open, and how many bytes they may have. */
 const MAX_OPEN_SLOTS = 256;
-const MAX_OPEN_BYTES = 32 * 1024 * 1024;
+const MAX_OPEN_BYTES = 16 * 1024 * 1024;
 /** No more batches go into a value once it has so many bytes. */
 const MAX_VALUE_BYTES = 1024 * 1024;
 /** How long an acceptor may take before it is asked again, in heartbeats. */
 const RESEND_HEARTBEATS = 3;
+/** So many bytes of open slots put that off by a millisecond: sent again and again they would take the place of the rest. */
+const RESEND_BYTES_PER_MS = 16 * 1024;
 /** How long a leader may lack values that it had, before it asks all acceptors again, in patiences. */
 const FORGOTTEN_PATIENCES = 3;
 /** How many slots are sent again at once. */
@@ -370,10 +372,11 @@ export class Proposer {
     if (this.#options.chosen() >= this.#startedAt) this.#knownAt = now;
     else if (now - this.#knownAt >= FORGOTTEN_PATIENCES * patience_ms) return this.campaign();
     this.#beat(now);
+    const resend_ms = RESEND_HEARTBEATS * heartbeat_ms + Math.floor(this.#open_bytes / RESEND_BYTES_PER_MS);
     let resent = 0;
     for (const open of this.#open) {
       if (resent >= MAX_RESENT) break;
-      if (now - open.sentAt < RESEND_HEARTBEATS * heartbeat_ms) continue;
+      if (now - open.sentAt < resend_ms) continue;
       open.sentAt = now;
       resent++;
       this.#resend(open);

@@ -48,6 +48,9 @@ interface Open {
   readonly since: number;
 }
 
+/** What is large takes longer to be chosen: so many bytes under way put off their repetition by a millisecond. */
+const BYTES_PER_MS = 16 * 1024;
+
 const NOTHING = new Uint8Array(0);
 
 /** Commands that were taken and not applied. */
@@ -84,11 +87,15 @@ export class Submissions {
     let deadline = Number.POSITIVE_INFINITY;
     if (this.#open.length > 0) deadline = this.#open[0]!.since + this.#options.patience();
     if (this.#sent.length > 0) {
-      deadline = Math.min(deadline, this.#sentAt + this.#options.resend_ms);
+      deadline = Math.min(deadline, this.#resendAt);
       const waiting = this.#sent.find(({ completions }) => completions !== null);
       if (waiting !== undefined) deadline = Math.min(deadline, waiting.since + this.#options.outcome_ms);
     }
     return deadline;
+  }
+
+  get #resendAt(): number {
+    return this.#sentAt + this.#options.resend_ms + Math.floor(this.#bytes / BYTES_PER_MS);
   }
 
   /** Takes a command. */
@@ -157,7 +164,7 @@ export class Submissions {
 
   /** Gives up on what has waited for too long; sends again what has not been applied. */
   onTick(now: number, isLed: boolean): void {
-    const { outcome_ms, resend_ms } = this.#options;
+    const { outcome_ms } = this.#options;
     const isOver = this.#open.length > 0 && now - this.#open[0]!.since >= this.#options.patience();
     if (isOver) this.failOpen(this.#options.unavailable());
     const error = new OutcomeUnknown(
@@ -167,7 +174,7 @@ export class Submissions {
       if (now - sent.since < outcome_ms) break;
       this.#tell(sent, error);
     }
-    if (this.#sent.length > 0 && now - this.#sentAt >= resend_ms) {
+    if (this.#sent.length > 0 && now >= this.#resendAt) {
       if (isLed) this.resend(now);
       else this.#sentAt = now;
     }

@@ -244,6 +244,32 @@ describe("a proposer's phase 2", () => {
     expect(bench.acceptsTo).toEqual([0, 2]);
   });
 
+  test("gives large values the time to arrive before it sends them again", () => {
+    const bench = new Bench();
+    bench.lead();
+    bench.accepted(1, 1);
+    bench.accepted(2, 1);
+    const batch = new Uint8Array(8 * 1024 * 1024);
+    bench.proposer.onForward(1, { type: MESSAGE.forward, life: 1, number: 1, first: 1, batch });
+    bench.proposer.flush(bench.now);
+    bench.acceptsTo = [];
+    const hear = (): void => {
+      for (const from of [1, 2]) {
+        const reply = { type: MESSAGE.heartbeatReply, tag: 0, round: 0, chosen: 0, lease_ms: 0 } as const;
+        bench.proposer.onHeartbeatReply(from, { ...reply, ballot: bench.proposer.ballot }, bench.now);
+      }
+      bench.proposer.onTick(bench.now);
+    };
+    for (let time = 0; time < 800; time += 100) {
+      bench.clock.advance(100);
+      hear();
+    }
+    expect(bench.acceptsTo).toEqual([]);
+    bench.clock.advance(100);
+    hear();
+    expect(bench.acceptsTo).toEqual([0, 1, 2]);
+  });
+
   test("steps down when no majority answers", () => {
     const bench = new Bench();
     bench.lead();

@@ -47,6 +47,17 @@ describe("submissions", () => {
     expect([bench.submissions.count, bench.submissions.bytes]).toEqual([0, 0]);
   });
 
+  test("are given time according to their size before they are sent again", () => {
+    const bench = new Bench();
+    bench.submissions.add(new Uint8Array(8 * 1024 * 1024), () => {}, 0);
+    bench.submissions.flush(0, 0);
+    expect(bench.submissions.deadline).toBe(300 + 512);
+    bench.submissions.onTick(811, true);
+    expect(bench.sent).toEqual(["1 from 1"]);
+    bench.submissions.onTick(812, true);
+    expect(bench.sent).toEqual(["1 from 1", "1 from 1"]);
+  });
+
   test("fail as unavailable only when they were sent to nobody", () => {
     const bench = new Bench();
     bench.send("sent");
