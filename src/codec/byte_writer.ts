@@ -48,9 +48,8 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
-    let capacity = Math.max(this.bytes.length * 2, 64);
-    while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(capacity);
+    // One large value does not take twice its size.
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, needed + 64));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }

@@ -10,7 +10,7 @@ import { FRAME_HEADER_BYTES, KIND_RECORDS, RECORD_HEADER_BYTES, writeFrameHeader
 
 const INITIAL_BYTES = 4 * 1024;
 /** Memory beyond this is given back after a flush. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 /** Frames on their way to the disk. */
 export interface TakenFrames {
@@ -49,12 +49,21 @@ export class PendingFrames {
   }
 
   #reserve(count: number): void {
-    const needed = this.#length + count;
-    if (needed <= this.#bytes.length) return;
-    let capacity = this.#bytes.length * 2;
-    while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(capacity);
-    grown.set(this.#bytes.subarray(0, this.#length));
+    if (this.#length + count <= this.#bytes.length) return;
+    // What was taken is written: a queue that is never quite empty must not grow for ever.
+    const from = this.#starts[0] ?? this.#length;
+    const needed = this.#length - from + count;
+    if (from > 0) {
+      for (let i = 0; i < this.#starts.length; i++) this.#starts[i]! -= from;
+    }
+    const kept = this.#bytes.subarray(from, this.#length);
+    this.#length -= from;
+    if (2 * needed <= this.#bytes.length) {
+      this.#bytes.set(kept);
+      return;
+    }
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, needed));
+    grown.set(kept);
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }

@@ -35,6 +35,9 @@ import { removeOlderSnapshots, SnapshotFile, SnapshotFileWriter } from "./snapsh
 /** A flush is one write, and a write holds the event loop up: more than this goes in several flushes. */
 const MAX_FLUSH_BYTES = 8 * 1024 * 1024;
 
+/** A write of this part of a reserved step, or more, is a large one. */
+const LARGE_WRITES_IN_STEP = 4;
+
 /** A log in segments on a disk, from what was opened on. */
 export class SegmentedLog implements DurableLog {
   readonly identity: Uint8Array;
@@ -151,16 +154,23 @@ export class SegmentedLog implements DurableLog {
     const segment = this.#active;
     const space = Math.min(MAX_FLUSH_BYTES, this.#options.segmentBytes - segment.end);
     const { bytes, frames } = this.#pending.take(space, segment.tag, segment.end, this.#durable);
-    this.#reserve(segment.end + bytes.length);
+    this.#reserve(segment.end + bytes.length, bytes.length);
     this.#file.write(segment.end, bytes);
     for (const frame of frames) segment.add(frame.bytes, frame.count);
     this.#written = segment.lastPosition;
     this.#isMarked = false;
   }
 
-  /** Keeps the file a step of zeros ahead of what is written, so that most syncs change nothing but data. */
-  #reserve(end: number): void {
+  /**
+   * Keeps the file a step of zeros ahead of what is written, so that most syncs change nothing but data. With writes that
+   * are nearly as large as a step that would write everything twice: they make the file longer by themselves.
+   */
+  #reserve(end: number, written_bytes: number): void {
     if (end <= this.#reserved) return;
+    if (written_bytes * LARGE_WRITES_IN_STEP >= this.#options.reserveBytes) {
+      this.#reserved = end;
+      return;
+    }
     const target = Math.min(end + this.#options.reserveBytes, Math.max(end, this.#options.segmentBytes));
     reserve(this.#file, target);
     this.#reserved = target;

@@ -96,4 +96,19 @@ describe("frames that wait for a flush", () => {
     expect(pending.take(50, 1, 44, 1).frames).toEqual([{ bytes: FRAME_HEADER_BYTES + 14, count: 1 }]);
     expect(() => pending.take(50, 1, 44, 2)).toThrow(RangeError);
   });
+
+  test("are kept in order, in bounded memory, in a queue that is never quite empty", () => {
+    const pending = new PendingFrames(100);
+    let appended = 0;
+    let written = 0;
+    let most = 0;
+    for (; appended < 3; appended++) pending.append(payload(appended, 90));
+    for (; appended < 10_000; appended++) {
+      const { bytes, frames } = pending.take(1, 9, 44, written);
+      most = Math.max(most, bytes.buffer.byteLength);
+      expect([frames.length, [...bytes.subarray(FRAME_HEADER_BYTES + 4)]]).toEqual([1, [...payload(written++, 90)]]);
+      pending.append(payload(appended, 90));
+    }
+    expect(most).toBeLessThanOrEqual(4096);
+  });
 });

@@ -41,7 +41,9 @@ export const TYPE_CHALLENGE = 7;
 export const TYPE_PROOF = 8;
 
 /** Memory that grew past this for a large frame is let go. */
-const LARGEST_KEPT_BUFFER = 256 * 1024;
+const LARGEST_KEPT_BUFFER = 2 * 1024 * 1024;
+/** Once this much of a frame has come, all of it is expected, and memory taken for it at once. */
+const EARNEST_BYTES = 16 * 1024;
 /** The least memory taken for a frame that comes in parts. */
 const SMALLEST_BUFFER = 4 * 1024;
 
@@ -141,7 +143,9 @@ export class FrameReader {
       this.#hand(bytes, at, size);
       at += size;
     }
-    if (!this.#isStopped && at < bytes.length) this.#keep(bytes, at, bytes.length - at, FRAME_HEADER_BYTES);
+    if (this.#isStopped || at >= bytes.length) return;
+    const rest = bytes.length - at;
+    this.#keep(bytes, at, rest, rest < FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES : this.#sizeOf(bytes, at));
   }
 
   /** Adds to the carried frame what it lacks, and hands it out if that is all. Returns where the next one begins. */
@@ -168,8 +172,10 @@ export class FrameReader {
   #keep(bytes: Uint8Array, at: number, count: number, size: number): void {
     const needed = this.#held + count;
     if (needed > this.#carry.length) {
-      // Grown as bytes come: a length alone costs the sender nothing.
-      const grown = new Uint8Array(Math.max(needed, SMALLEST_BUFFER, Math.min(size, this.#carry.length * 2)));
+      // Grown as bytes come, as a length alone costs the sender nothing; but who sends much of it means it.
+      const least = needed < EARNEST_BYTES ? 0 : LARGEST_KEPT_BUFFER;
+      const reserved = Math.min(size, Math.max(this.#carry.length * 2, least));
+      const grown = new Uint8Array(Math.max(needed, SMALLEST_BUFFER, reserved));
       grown.set(this.#carry.subarray(0, this.#held));
       this.#carry = grown;
     }

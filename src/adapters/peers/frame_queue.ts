@@ -7,6 +7,7 @@
  * @module
  */
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "./frame.ts";
+import { SharedCopies } from "./shared_copies.ts";
 
 /** Small frames are gathered in pieces of this many bytes at most. */
 const SEGMENT_BYTES = 128 * 1024;
@@ -34,12 +35,18 @@ export interface Batch {
 
 /** Frames for one peer. */
 export class FrameQueue {
+  readonly #copies: SharedCopies;
   #pieces: Piece[] = [];
   #segment = new Uint8Array(FIRST_SEGMENT_BYTES);
   #used = 0;
   #framesInSegment = 0;
   #bytes = 0;
   #frames = 0;
+
+  /** An empty queue; `copies` are shared with the queues of other peers. */
+  constructor(copies: SharedCopies = new SharedCopies()) {
+    this.#copies = copies;
+  }
 
   /** How many bytes wait. */
   get bytes(): number {
@@ -67,8 +74,7 @@ export class FrameQueue {
     }
     this.#used += room;
     this.#seal(false);
-    const copy = new Uint8Array(body.length);
-    copy.set(body);
+    const copy = this.#copies.copyOf(body);
     for (let at = 0; at < copy.length; at += PIECE_BYTES) {
       const isLast = at + PIECE_BYTES >= copy.length;
       const bytes = copy.subarray(at, isLast ? copy.length : at + PIECE_BYTES);

@@ -30,7 +30,7 @@ export interface PeerLink {
 /** The state of the way to one peer. */
 export class LinkState {
   readonly to: ReplicaId;
-  readonly queue: FrameQueue = new FrameQueue();
+  readonly queue: FrameQueue;
   /** What the link holds beyond the queue, in bytes. Set by the link. */
   pending_bytes: () => number = () => 0;
   #registry: PeerRegistry;
@@ -48,6 +48,7 @@ export class LinkState {
   constructor(registry: PeerRegistry, to: ReplicaId) {
     this.#registry = registry;
     this.to = to;
+    this.queue = new FrameQueue(registry.copies);
     this.#backoff = new Backoff(registry.settings.random, registry.settings.backoff);
   }
 

@@ -51,6 +51,7 @@ export class PeerTransport implements Transport {
   #flush(): void {
     const touched = this.#touched;
     this.#touched = [];
+    this.#registry.copies.forget();
     for (const link of touched) link.flush();
   }
 

@@ -14,6 +14,7 @@ import { describeOtherCluster } from "./cluster_name.ts";
 import { PEER_PROTOCOL_VERSION } from "./frame.ts";
 import { type Hello, type Incarnation, isEarlier, NONCE_BYTES, type Refusal } from "./hello.ts";
 import type { NoticeLevel, PeerSettings } from "./options.ts";
+import { SharedCopies } from "./shared_copies.ts";
 
 /** A process that speaks for a peer. */
 interface Presence {
@@ -36,6 +37,8 @@ const MAX_REMEMBERED = 200;
 export class PeerRegistry {
   readonly settings: PeerSettings;
   readonly incarnation: Incarnation;
+  /** What goes to several peers in this turn. */
+  readonly copies: SharedCopies = new SharedCopies();
   /** Called when a peer has called, so that it can surely be called as well. */
   onCalled: (peer: ReplicaId) => void = () => {};
   #listener: TransportListener | null = null;

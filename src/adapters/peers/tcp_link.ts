@@ -33,6 +33,7 @@ import { type PeerRegistry, SAME } from "./registry.ts";
 
 /** A socket is handed this much at once: a slow one shows often enough that it moves. */
 const WRITE_BYTES = 256 * 1024;
+const CORKED_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 10_000;
 const PING: Uint8Array = encodeFrame(TYPE_PING);
 
@@ -86,10 +87,12 @@ export class TcpPeerLink implements PeerLink {
     while (queue.bytes > 0 && !this.#isBlocked) {
       const batch = queue.take(WRITE_BYTES, false);
       this.state.left(batch);
-      socket.cork();
-      // Corked, every write but the last may say "enough": the sum of what waits decides.
+      // Gathered in one write, pieces are copied: worth it only where they are small.
+      const isSmall = batch.bytes < CORKED_BYTES;
+      if (isSmall) socket.cork();
+      // Every write but the last may say "enough": the sum of what waits decides.
       for (const chunk of batch.chunks) this.#isBlocked = !socket.write(chunk);
-      socket.uncork();
+      if (isSmall) socket.uncork();
     }
   }
 

@@ -8,6 +8,7 @@ import {
   TYPE_MESSAGE,
 } from "../../../src/adapters/peers/frame.ts";
 import { FrameQueue } from "../../../src/adapters/peers/frame_queue.ts";
+import { SharedCopies } from "../../../src/adapters/peers/shared_copies.ts";
 import { concatBytes, toHex } from "../../../src/codec/bytes.ts";
 import { pattern, same } from "../../contract/transport/transport_contract.ts";
 
@@ -32,7 +33,7 @@ describe("frames between replicas", () => {
   });
 
   test("are found however the stream is cut", () => {
-    const sizes = fc.oneof(fc.nat(40), fc.constantFrom(4083, 4084, 4085, 9000, 70_000));
+    const sizes = fc.oneof(fc.nat(40), fc.constantFrom(4083, 4084, 4085, 9000, 16_384, 70_000));
     fc.assert(fc.property(fc.array(sizes, { maxLength: 12 }), fc.array(fc.nat(1_000_000)), (lengths, cuts) => {
       const bodies = lengths.map((length, i) => pattern(length, i));
       const wire = concatBytes(bodies.map((body) => encodeFrame(TYPE_MESSAGE, body)));
@@ -148,5 +149,29 @@ describe("a queue of frames", () => {
     expect(queue.clear()).toBe(10);
     expect(queue.bytes).toBe(0);
     expect(queue.take(1, true)).toEqual({ chunks: [], bytes: 0, frames: 0 });
+  });
+
+  test("that are large are copied once for all peers, and not shared once they have changed", () => {
+    const copies = new SharedCopies();
+    const [one, other] = [new FrameQueue(copies), new FrameQueue(copies)];
+    const body = pattern(200_000, 1);
+    one.add(TYPE_MESSAGE, body);
+    other.add(TYPE_MESSAGE, body);
+    body[100_000]! ^= 1;
+    other.add(TYPE_MESSAGE, body);
+    copies.forget();
+    one.add(TYPE_MESSAGE, body);
+    const memoryOf = (
+      chunks: readonly Uint8Array[],
+    ): ArrayBufferLike[] => [...new Set(chunks.filter(({ length }) => length > 1000).map(({ buffer }) => buffer))];
+    const [first, second] = [one.take(1 << 30, true).chunks, other.take(1 << 30, true).chunks];
+    expect([memoryOf(first).length, memoryOf(second).length]).toEqual([2, 2]);
+    expect(memoryOf([...first, ...second]).length).toBe(3);
+    const changed = body.slice();
+    changed[100_000]! ^= 1;
+    for (const chunks of [first, second]) {
+      const bodies = read(concatBytes(chunks));
+      expect([same(bodies[0]!, changed), same(bodies[1]!, body)]).toEqual([true, true]);
+    }
   });
 });
