@@ -2,6 +2,8 @@
  * The built kvserver as processes of their own, alone or as replicas of one another, with their data on the disk that
  * holds the repository; and what they say of themselves.
  *
+ * BENCH_KVSERVER in the environment names another program in its place: a build to compare with, or one that profiles.
+ *
  * Invariant: what was started is ended by its own process id, and its data removed, whatever happens in between.
  *
  * @module
@@ -30,6 +32,14 @@ export interface RunningServers {
   status(): Promise<StatusPage[]>;
   /** The processor time that they have used together, in microseconds; null where the system does not say. */
   processorTime_us(): number | null;
+  /** Where each keeps its data. */
+  readonly directories: readonly string[];
+  /** The process of one of them. */
+  pid(index: number): number;
+  /** Ends one of them in good order. */
+  stop(index: number): Promise<void>;
+  /** Starts one that was stopped, and waits until it is ready: how long that took, in milliseconds. */
+  start(index: number): Promise<number>;
 }
 
 /** Starts so many servers, uses them, and ends them. */
@@ -41,25 +51,36 @@ export async function withServers<Result>(
   const folder = mkdtempSync(join(root, ".bench", "servers-"));
   const ports = await freePorts(replicas);
   const peers = ports.map((port) => `127.0.0.1:${port}`).join(",");
+  const directories = ports.map((port) => join(folder, `${port}`));
   const children: ChildProcess[] = [];
+  const launch = (index: number): void => {
+    const port = ports[index]!;
+    const args = ["--port", `${port}`, "--data-dir", directories[index]!, "--log-level", "error"];
+    if (replicas > 1) args.push("--peers", peers);
+    const program = process.env.BENCH_KVSERVER ?? join(root, "dist", "kvserver");
+    children[index] = spawn(program, [...args, ...flags], { stdio: ["ignore", "ignore", "inherit"] });
+  };
   const end = (): void => {
     for (const child of children) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   };
   process.once("exit", end);
   try {
-    for (const port of ports) {
-      const args = ["--port", `${port}`, "--data-dir", join(folder, `${port}`), "--log-level", "error"];
-      if (replicas > 1) args.push("--peers", peers);
-      children.push(
-        spawn(join(root, "dist", "kvserver"), [...args, ...flags], { stdio: ["ignore", "ignore", "inherit"] }),
-      );
-    }
+    for (let index = 0; index < replicas; index++) launch(index);
     await Promise.all(ports.map((port, i) => untilReady(port, children[i]!)));
     return await use({
       ports,
       status: () => Promise.all(ports.map((port) => statusOf(port))),
       processorTime_us: () => processorTime_us(children),
+      directories,
+      pid: (index) => children[index]!.pid!,
+      stop: (index) => stop(children[index]!),
+      start: async (index) => {
+        const begun = performance.now();
+        launch(index);
+        await untilReady(ports[index]!, children[index]!);
+        return performance.now() - begun;
+      },
     });
   } finally {
     await Promise.all(children.map(stop));
