@@ -8,7 +8,8 @@
  *          [--replication paxos|2pc] [--rate 1000,2000] [--json FILE]
  *
  * With --rate so many operations a second are issued whether they are answered or not (an open loop, kvclient makes it),
- * and latencies are from when each was due; there is no pipeline then.
+ * and latencies are from when each was due; there is no pipeline then. At a rate that is far past what servers can do,
+ * operations run into their deadline, and this ends with that error; the rows before are in the file.
  *
  * With --json the rows are added to a file, one JSON object a line, which bench/curves.ts draws.
  *
