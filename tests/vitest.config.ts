@@ -9,6 +9,9 @@ const config: ViteUserConfig = defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     include: ["tests/**/*_test.ts"],
+    // No test may have a secret logged: what is said is kept, and searched when all is over.
+    globalSetup: ["tests/support/secrets/search_suite.ts"],
+    setupFiles: ["tests/support/secrets/keep_said.ts"],
     exclude: isNode ? [] : [
       "tests/e2e/**",
       "tests/architecture/**",

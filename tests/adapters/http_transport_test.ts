@@ -12,6 +12,7 @@ import { helloOf } from "../contract/transport/raw_peer.ts";
 import { openDoor, type Overrides, type SocketNode, startNode } from "../contract/transport/socket_cluster.ts";
 import { numbered, numbersOf, upTo } from "../contract/transport/transport_contract.ts";
 import { until } from "../support/resp_client.ts";
+import { keepSecret } from "../support/secrets/secrets.ts";
 
 const { called: replica, calling, atEnd } = loneReplicas("http");
 const hello = headersOf(helloOf("c"));
@@ -67,7 +68,7 @@ describe("a replica that is called over HTTP", () => {
   });
 
   describe("and has a secret", () => {
-    const secret = "a secret of 24 characters";
+    const secret = keepSecret("a secret of 24 characters");
 
     /** The headers of a request with a proof, as a replica that knows `known` makes them. */
     function proved(
@@ -110,7 +111,11 @@ describe("a replica that is called over HTTP", () => {
     test("refuses another secret, and a nonce is good for one attempt", async () => {
       const { node, port } = await replica({ secret });
       const challenge = await challengeOf(port);
-      const wrong = await post(port, proved(challenge, 1, message(1), "another secret of characters"), message(1));
+      const wrong = await post(
+        port,
+        proved(challenge, 1, message(1), keepSecret("another secret of characters")),
+        message(1),
+      );
       expect(wrong).toMatchObject({ status: 401, problem: { code: "UNAUTHENTICATED" } });
       expect(node.said.join("\n")).toMatch(/refused a call over HTTP: .* has another cluster secret/);
       const late = await post(port, proved(challenge, 1, message(1)), message(1));
@@ -228,7 +233,7 @@ describe("a replica that calls over HTTP", () => {
 });
 
 describe("a replica that calls over HTTP and has a secret", () => {
-  const secret = "a secret of 24 characters";
+  const secret = keepSecret("a secret of 24 characters");
 
   test("does not take an answer for one of a replica that cannot prove that it knows it", async () => {
     const bodies: number[] = [];

@@ -5,6 +5,9 @@ import { tcpConnector } from "../../src/adapters/tcp_connection.ts";
 import type { ConnectionListener } from "../../src/client/connection.ts";
 import { KvError } from "../../src/core/errors.ts";
 import { type RunningServer, startServer } from "../../src/server/server.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("señor");
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -85,14 +88,14 @@ describe("a TCP connection", () => {
   });
 
   test("needs the password that the server asks for", async () => {
-    const server = await realServer("señor");
+    const server = await realServer(PASSWORD);
     const { port } = server.addresses.tcp;
     expect((await ending(port)).code).toBe("UNAUTHENTICATED");
     expect((await ending(port, "wrong")).code).toBe("UNAUTHENTICATED");
     for (const protocol of ["tcp", "http", "rpc"] as const) {
       const address = protocol === "tcp" ? server.addresses.tcp : server.addresses.http!;
-      const right = connect({ servers: [address], protocol, password: "señor" });
-      const wrong = connect({ servers: [address], protocol, password: "no" });
+      const right = connect({ servers: [address], protocol, password: PASSWORD });
+      const wrong = connect({ servers: [address], protocol, password: secret("no señor") });
       ends.push(() => right.close(), () => wrong.close());
       expect((await right.put("a", new Uint8Array())).written).toBe(true);
       for (const attempt of [wrong.get("a"), wrong.put("a", new Uint8Array())]) {

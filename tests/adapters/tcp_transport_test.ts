@@ -28,6 +28,7 @@ import {
 } from "../contract/transport/socket_cluster.ts";
 import { allConnected, numbered, numbersOf, pattern, same, upTo } from "../contract/transport/transport_contract.ts";
 import { until } from "../support/resp_client.ts";
+import { keepSecret } from "../support/secrets/secrets.ts";
 
 const { called: replica, calling, atEnd } = loneReplicas("tcp");
 
@@ -286,7 +287,7 @@ describe("a replica that calls over TCP", () => {
 });
 
 describe("replicas with a secret over TCP", () => {
-  const secret = "a secret of 24 characters";
+  const secret = keepSecret("a secret of 24 characters");
   const hello = helloOf("c");
 
   /** Calls as a replica, and answers the challenge by `answer`. */

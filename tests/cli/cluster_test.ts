@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { ChildProcess, OnLine, Processes, ProcessExit } from "../../cli/kvserver/processes.ts";
 import { runServer } from "../../cli/kvserver/run.ts";
 import { FakeTerminal, type FakeTerminalOptions } from "./fakes.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("cluster command");
 
 /** A replica that does what a test says. */
 class FakeReplica implements ChildProcess {
@@ -82,7 +85,7 @@ describe("kvserver cluster", () => {
         "1s",
         "--fail-seed=3",
       ],
-      { env: { KVSERVER_LOG_LEVEL: "debug", KVSERVER_PASSWORD: "secret", KVSERVER_PORT: "1", OTHER: "o" } },
+      { env: { KVSERVER_LOG_LEVEL: "debug", KVSERVER_PASSWORD: PASSWORD, KVSERVER_PORT: "1", OTHER: "o" } },
     );
     await until(() => started.length === 3);
     const [first, , third] = started;
@@ -101,9 +104,9 @@ describe("kvserver cluster", () => {
       "--port=4000",
       "--data-dir=d/kvserver-4000",
     ]);
-    expect(third!.env).toMatchObject({ OTHER: "o", KVSERVER_PASSWORD: "secret" });
+    expect(third!.env).toMatchObject({ OTHER: "o", KVSERVER_PASSWORD: PASSWORD });
     expect(third!.env).not.toHaveProperty("KVSERVER_PORT");
-    expect(third!.args.join(" ")).not.toContain("secret");
+    expect(third!.args.join(" ")).not.toContain(PASSWORD);
     terminal.signal("SIGTERM");
     expect(await code).toBe(0);
   });

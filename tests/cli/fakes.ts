@@ -21,6 +21,7 @@ import type {
   Target,
 } from "../../cli/kvclient/store.ts";
 import type { Prompt, PromptOptions, RunningCommand, Signal, Terminal } from "../../cli/terminal.ts";
+import { keepSaid } from "../support/secrets/secrets.ts";
 
 /** What a fake terminal is given. */
 export interface FakeTerminalOptions {
@@ -122,11 +123,13 @@ export class FakeTerminal implements Terminal {
   }
 
   write(output: string | Uint8Array): Promise<void> {
+    keepSaid("terminal", output);
     this.#output.push(typeof output === "string" ? textToBytes(output) : output.slice());
     return Promise.resolve();
   }
 
   writeError(output: string): void {
+    keepSaid("terminal", output);
     this.error += output;
   }
 
@@ -152,10 +155,12 @@ export class FakeTerminal implements Terminal {
   }
 
   replaceFile(path: string, text: string): void {
+    keepSaid("files", text);
     this.files.set(path, text);
   }
 
   appendFile(path: string, text: string): void {
+    keepSaid("files", text);
     this.files.set(path, (this.files.get(path) ?? "") + text);
   }
 

@@ -7,6 +7,7 @@ import type { Protocol, ServerHealth } from "../../cli/kvclient/store.ts";
 import { startServer } from "../../src/server/server.ts";
 import { freePorts } from "../support/free_ports.ts";
 import { FakeStore, kvclient } from "./fakes.ts";
+import { secret } from "../support/secrets/secrets.ts";
 
 describe("health", () => {
   it("ends with 0 when every server that was named is ready, else with 5, and says why", async () => {
@@ -27,7 +28,7 @@ describe("health", () => {
 
 describe("the health of a real server", async () => {
   const [port, other, nobody] = await freePorts(3);
-  const password = "open sesame";
+  const password = secret("open sesame");
   const options = { host: "127.0.0.1", dataDir: null, password };
   const alone = await startServer({ ...options, port: port!, httpPort: port! + 1000 });
   const peers = [{ host: "127.0.0.1", port: other! }, { host: "127.0.0.1", port: nobody! }];

@@ -6,6 +6,9 @@ import { NO_EXPIRY } from "../../src/core/kv/command.ts";
 import { showBytes } from "../../cli/kvclient/display.ts";
 import { parseStatement } from "../../cli/kvclient/prompt_language.ts";
 import { FakeStore, kvclient } from "./fakes.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("kvclient");
 
 const PROFILE = "/home/user/.config/kvpaxos/client.json";
 
@@ -255,8 +258,8 @@ describe("the server to talk to", () => {
   });
 
   it("never has its password saved", async () => {
-    const { terminal } = await kvclient(["--port", "32001", "--password", "secret"]);
-    expect([...terminal.files.values()].join("")).not.toContain("secret");
+    const { terminal } = await kvclient(["--port", "32001", "--password", PASSWORD]);
+    expect([...terminal.files.values()].join("")).not.toContain(PASSWORD);
   });
 });
 

@@ -3,7 +3,13 @@ import { LogError } from "../../src/ports/log.ts";
 import { type Running, runServer } from "../../cli/kvserver/run.ts";
 import type { Processes } from "../../cli/kvserver/processes.ts";
 import type { Settings } from "../../cli/kvserver/settings.ts";
+import { keepSecret, secret } from "../support/secrets/secrets.ts";
 import { FakeTerminal, type FakeTerminalOptions } from "./fakes.ts";
+
+const PASSWORD = secret("kvserver");
+const NONSENSE = secret("nonsense");
+const CLUSTER_SECRET = secret("kvserver cluster");
+const OTHER_CLUSTER_SECRET = secret("kvserver other cluster");
 
 /** For what starts no others. */
 const noProcesses: Processes = {
@@ -109,12 +115,14 @@ describe("the settings of kvserver", () => {
   });
 
   it("take the password from a file, the environment or an argument", async () => {
-    const files = { f: "secret\nmore\n", empty: "\n" };
-    expect(await settingsOf(["--password-file", "f"], { files })).toMatchObject({ password: "secret" });
-    expect(await settingsOf([], { env: { KVSERVER_PASSWORD: "p" } })).toMatchObject({ password: "p" });
+    const files = { f: `${PASSWORD}\nmore\n`, empty: "\n" };
+    expect(await settingsOf(["--password-file", "f"], { files })).toMatchObject({ password: PASSWORD });
+    expect(await settingsOf([], { env: { KVSERVER_PASSWORD: PASSWORD } })).toMatchObject({ password: PASSWORD });
     expect(await settingsOf(["--password-file", "empty"], { files })).toContain("the first line is empty");
     expect(await settingsOf(["--password-file", "none"], { files })).toContain("--password-file none: ENOENT");
-    expect(await settingsOf(["--password-file", "f", "--password", "p"], { files })).toContain("give one of the two");
+    expect(await settingsOf(["--password-file", "f", "--password", PASSWORD], { files })).toContain(
+      "give one of the two",
+    );
   });
 
   it("are refused where they contradict each other", async () => {
@@ -267,7 +275,7 @@ describe("kvserver", () => {
     expect(open.terminal.error).toContain("without a password");
     open.terminal.signal("SIGTERM");
     await open.code;
-    const quiet = run(["--host", "0.0.0.0", "--password", "p", "--log-level", "error"]);
+    const quiet = run(["--host", "0.0.0.0", "--password", PASSWORD, "--log-level", "error"]);
     await until(() => quiet.terminal.output !== "");
     quiet.terminal.signal("SIGTERM");
     await quiet.code;
@@ -317,7 +325,7 @@ describe("users", () => {
     expect(wrong).toContain("2: ");
     expect(wrong).toContain("--users u, line 2: ");
     expect(await settingsOf(["--users", "none"])).toContain("--users none: ENOENT");
-    const both = await settingsOf(["--users", "u", "--password", "p"], { files: { u: line("default") } });
+    const both = await settingsOf(["--users", "u", "--password", PASSWORD], { files: { u: line("default") } });
     expect(both).toContain("leave one of the two out");
   });
 
@@ -328,19 +336,18 @@ describe("users", () => {
     terminal.files.set("u", line("b"));
     terminal.signal("SIGHUP");
     expect(started.replaced).toEqual([line("b")]);
-    terminal.files.set("u", "nonsense");
+    terminal.files.set("u", NONSENSE);
     terminal.signal("SIGHUP");
     expect(started.replaced).toEqual([line("b")]);
     terminal.signal("SIGTERM");
     expect(await code).toBe(0);
     expect(terminal.error).toContain("everything stays as it was");
-    expect(terminal.error).not.toContain("nonsense");
+    expect(terminal.error).not.toContain(NONSENSE);
   });
 });
 
 describe("listening where others can reach it", () => {
-  const secret = "0123456789abcdef";
-  const files = { secret: `${secret}\n`, short: "0123456789abcde\n", p: "password\n" };
+  const files = { secret: `${CLUSTER_SECRET}\n`, p: `${PASSWORD}\n` };
   const peers = ["--peers", "0.0.0.0:32000,10.0.0.2:32000"];
   const on = (host: string, ...args: string[]): ReturnType<typeof settingsOf> =>
     settingsOf(["--host", host, "--log-level", "fatal", ...args], { files });
@@ -354,7 +361,7 @@ describe("listening where others can reach it", () => {
       }
     }
     for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) expect(await on(host)).toMatchObject({ host });
-    expect(await on("0.0.0.0", "--password-file", "p")).toMatchObject({ password: "password" });
+    expect(await on("0.0.0.0", "--password-file", "p")).toMatchObject({ password: PASSWORD });
     expect(await on("0.0.0.0", "--insecure")).toMatchObject({ host: "0.0.0.0" });
   });
 
@@ -362,24 +369,25 @@ describe("listening where others can reach it", () => {
     const refusal = await on("0.0.0.0", "--password-file", "p", ...peers);
     expect(refusal).toMatch(/^2: .*could pass for a replica; give --cluster-secret-file/s);
     const args = ["--password-file", "p", "--cluster-secret-file", "secret", ...peers];
-    expect(await on("0.0.0.0", ...args)).toMatchObject({ clusterSecret: secret });
+    expect(await on("0.0.0.0", ...args)).toMatchObject({ clusterSecret: CLUSTER_SECRET });
     expect(await on("0.0.0.0", "--cluster-secret-file", "secret", ...peers)).toMatch(/^2: .*--users/s);
   });
 });
 
 describe("the secret of a cluster", () => {
-  const files = { secret: "0123456789abcdef\n", short: "0123456789abcde\n" };
+  const short = keepSecret("sekret-15-chars");
+  const files = { secret: `${CLUSTER_SECRET}\n`, short: `${short}\n` };
   const peers = ["--peers", "127.0.0.1:32000,127.0.0.1:32001"];
 
   it("comes from a file or the environment, and is long", async () => {
-    const env = { KVSERVER_CLUSTER_SECRET: "fedcba9876543210" };
-    expect(await settingsOf(peers, { env })).toMatchObject({ clusterSecret: "fedcba9876543210" });
+    const env = { KVSERVER_CLUSTER_SECRET: OTHER_CLUSTER_SECRET };
+    expect(await settingsOf(peers, { env })).toMatchObject({ clusterSecret: OTHER_CLUSTER_SECRET });
     expect(await settingsOf([...peers, "--cluster-secret-file", "secret"], { files })).toMatchObject({
-      clusterSecret: "0123456789abcdef",
+      clusterSecret: CLUSTER_SECRET,
     });
-    const short = await settingsOf([...peers, "--cluster-secret-file", "short"], { files });
-    expect(short).toMatch(/^2: .*has 15 characters; give at least 16 random ones/s);
-    expect(short).not.toContain("0123456789");
+    const refusal = await settingsOf([...peers, "--cluster-secret-file", "short"], { files });
+    expect(refusal).toMatch(/^2: .*has 15 characters; give at least 16 random ones/s);
+    expect(refusal).not.toContain(short);
     expect(await settingsOf([...peers, "--cluster-secret-file", "secret"], { files, env })).toMatch(
       /^2: .*one of the two/s,
     );

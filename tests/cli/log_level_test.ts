@@ -2,6 +2,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { LogLevel } from "../../src/server/log_levels.ts";
 import { type RunningServer, startServer } from "../../src/server/server.ts";
 import { kvclient } from "./fakes.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("log level");
 
 let server: RunningServer | null = null;
 afterEach(async () => {
@@ -45,9 +48,9 @@ describe("kvclient log-level", () => {
   });
 
   it("sends the password, and says which server did not answer", async () => {
-    const flags = await start("secret");
+    const flags = await start(PASSWORD);
     expect((await kvclient(["log-level", ...flags])).code).toBe(1);
-    expect((await kvclient(["log-level", "--password", "secret", ...flags])).code).toBe(0);
+    expect((await kvclient(["log-level", "--password", PASSWORD, ...flags])).code).toBe(0);
     await server!.close();
     const { code, output } = await kvclient(["log-level", ...flags]);
     expect([code, output]).toEqual([5, expect.stringContaining("no answer over HTTP")]);

@@ -4,6 +4,9 @@ import { hashToken, isHashed } from "../../src/server/access/secrets.ts";
 import { parseUsers } from "../../src/server/access/user_table.ts";
 import { runClient } from "../../cli/kvclient/run.ts";
 import { FakeTerminal } from "./fakes.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("hashed");
 
 async function users(
   args: readonly string[],
@@ -19,13 +22,13 @@ async function users(
 describe("kvclient users", () => {
   it("hash makes a line with the hash of the password from standard input", async () => {
     const args = ["hash", "--name", "app", "--role", "read-write", "--prefixes", "app/,tmp/"];
-    const { code, output, error } = await users(args, "s3cret\nmore\n");
+    const { code, output, error } = await users(args, `${PASSWORD}\nmore\n`);
     expect([code, error]).toEqual([0, ""]);
-    expect(output).not.toContain("s3cret");
+    expect(output).not.toContain(PASSWORD);
     const user = parseUsers(output).get("app")!;
     expect(user.access).toEqual({ user: "app", role: "read-write", prefixes: ["app/", "tmp/"] });
-    expect(await isHashed(textToBytes("s3cret"), user.password!)).toBe(true);
-    expect(await isHashed(textToBytes("s3cret\n"), user.password!)).toBe(false);
+    expect(await isHashed(textToBytes(PASSWORD), user.password!)).toBe(true);
+    expect(await isHashed(textToBytes(`${PASSWORD}\n`), user.password!)).toBe(false);
   });
 
   it("token draws a token, shows it once on standard error, and prints its hash", async () => {

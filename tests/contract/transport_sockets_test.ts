@@ -15,9 +15,10 @@ import {
   startNode,
 } from "./transport/socket_cluster.ts";
 import { allConnected, numbered, numbersOf, upTo } from "./transport/transport_contract.ts";
+import { keepSecret } from "../support/secrets/secrets.ts";
 
-const RIGHT = "the right secret ✓";
-const WRONG = "the wrong secret ✗";
+const RIGHT = keepSecret("the right secret ✓");
+const WRONG = keepSecret("the wrong secret ✗");
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -6,6 +6,10 @@ import { CONNECTION } from "../../cli/kvclient/flags.ts";
 import { VERSION } from "../../src/version.ts";
 import { readDockerfile, ROOT } from "./support/dockerfile.ts";
 import { type Environment, lineOf, serverOf, strangers } from "./support/programs.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("compose");
+const CLUSTER_SECRET = secret("compose cluster");
 
 interface Service {
   readonly image: string;
@@ -33,8 +37,8 @@ const PATH = new URL("deploy/compose.yaml", ROOT);
 const compose = parse(readFileSync(PATH, "utf8"), { merge: true }) as Compose;
 const { demo, ...replicas } = compose.services;
 const secrets = {
-  "/run/secrets/password": "a password\n",
-  "/run/secrets/cluster-secret": "a secret of the cluster\n",
+  "/run/secrets/password": `${PASSWORD}\n`,
+  "/run/secrets/cluster-secret": `${CLUSTER_SECRET}\n`,
 };
 
 /** Whether `docker compose` is there; it needs no daemon to read a file. */
@@ -48,8 +52,8 @@ describe("compose.yaml", () => {
       const env = { ...readDockerfile("Dockerfile.server").env, ...replicas[name]!.environment };
       expect(strangers(env)).toEqual([]);
       const settings = serverOf(env, secrets, replicas[name]!.command ?? []);
-      expect(settings).toMatchObject({ host: "0.0.0.0", password: "a password", cluster: { id } });
-      expect(settings.clusterSecret).toBe("a secret of the cluster");
+      expect(settings).toMatchObject({ host: "0.0.0.0", password: PASSWORD, cluster: { id } });
+      expect(settings.clusterSecret).toBe(CLUSTER_SECRET);
       expect(replicas[name]!.secrets).toEqual(["password", "cluster-secret"]);
       expect(settings.cluster!.peers).toEqual(names.map((host) => ({ host, port: settings.port })));
       expect(replicas[name]!.volumes).toEqual([`data-${id}:${settings.dataDir}`]);

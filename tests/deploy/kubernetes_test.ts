@@ -23,11 +23,13 @@ import { VERSION } from "../../src/version.ts";
 import { ROOT } from "./support/dockerfile.ts";
 import {
   canRender,
+  CLUSTER_SECRET,
   environmentOf,
   filesOf,
   type Manifest,
   only,
   OVERLAYS,
+  PASSWORD,
   type PodTemplate,
   render,
   SECRETS,
@@ -154,8 +156,8 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
       const settings = serverOf(env, filesOf(manifests, podOf(set())), podOf(set()).spec.containers[0].args ?? []);
       expect(settings).toMatchObject({
         host: "0.0.0.0",
-        password: "a password",
-        clusterSecret: "a secret of the cluster",
+        password: PASSWORD,
+        clusterSecret: CLUSTER_SECRET,
         cluster: { id, protocol: "paxos" },
       });
       expect(settings.cluster!.peers).toEqual(
@@ -262,7 +264,7 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
       port: 0,
       httpPort: null,
       dataDir: null,
-      password: "a password",
+      password: PASSWORD,
     });
     const url = `http://127.0.0.1:${server.addresses.http!.port}`;
     const [container] = podOf(set()).spec.containers;
@@ -276,7 +278,7 @@ describe.skipIf(!canRender).each(OVERLAYS)("the manifests of the overlay %s", (o
         port: string;
         authorization: { type: string; credentials: { name: string; key: string } };
       }];
-      const headers = { Authorization: `${endpoint.authorization.type} a password` };
+      const headers = { Authorization: `${endpoint.authorization.type} ${PASSWORD}` };
       expect((await fetch(url + endpoint.path)).status).toBe(401);
       expect((await fetch(url + endpoint.path, { headers })).status).toBe(200);
       expect(endpoint.authorization.credentials).toEqual({ name: "kvserver", key: "password" });

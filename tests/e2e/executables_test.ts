@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KVCLIENT, KVSERVER, type ServerProcess, Servers } from "./support/server_process.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("executables");
 
 const servers = new Servers();
 let server: ServerProcess;
@@ -125,8 +128,8 @@ describe("kvserver", () => {
   });
 
   test("takes its flags from the environment, and asks every client for the password", async () => {
-    const guarded = await servers.start({ flags: [], env: { KVSERVER_PASSWORD: "secret" } });
-    const redis = new Redis({ host: "127.0.0.1", port: guarded.port, password: "secret" });
+    const guarded = await servers.start({ flags: [], env: { KVSERVER_PASSWORD: PASSWORD } });
+    const redis = new Redis({ host: "127.0.0.1", port: guarded.port, password: PASSWORD });
     expect(await redis.set("a", "1")).toBe("OK");
     await redis.quit();
     const stranger = new Redis({ host: "127.0.0.1", port: guarded.port, retryStrategy: () => null });
@@ -136,9 +139,10 @@ describe("kvserver", () => {
     await expect(stranger.get("a")).rejects.toThrow("NOAUTH");
     stranger.disconnect();
     expect((await fetch(`${guarded.url}/v1/kv/a`)).status).toBe(401);
-    expect(await (await fetch(`${guarded.url}/v1/kv/a`, { headers: { Authorization: "Bearer secret" } })).text()).toBe(
-      "1",
-    );
+    expect(await (await fetch(`${guarded.url}/v1/kv/a`, { headers: { Authorization: `Bearer ${PASSWORD}` } })).text())
+      .toBe(
+        "1",
+      );
   });
 });
 

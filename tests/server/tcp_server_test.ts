@@ -4,6 +4,9 @@ import { startTcpServer, type TcpServer } from "../../src/server/tcp_server.ts";
 import { command, SocketClient, splitReplies, until } from "../support/resp_client.ts";
 import { type LinkedDoorOptions, startLinkedDoor } from "../support/linked_door.ts";
 import { testContext, type TestContextOptions } from "../support/resp_server.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("tcp");
 
 const OK = "+OK\r\n";
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
@@ -109,16 +112,16 @@ describe.each<Way>(["calls", "batches"])("the TCP door, with connections behind 
 
   it("closes who does not log in in time, however it drips, and nobody who has", async () => {
     const notices: string[] = [];
-    const { server } = await start({ password: "s3cret", notices, limits: { loginTimeout_ms: 3000 } });
+    const { server } = await start({ password: PASSWORD, notices, limits: { loginTimeout_ms: 3000 } });
     const [good, silent, drip] = [await client(server), await client(server), await client(server)];
-    expect(await good.call("AUTH", "s3cret")).toBe(OK);
+    expect(await good.call("AUTH", PASSWORD)).toBe(OK);
     drip.raw("*2\r\n$4\r\nAUTH\r\n$1000\r\n");
     const dripping = setInterval(() => drip.socket.write("x"), 10);
     drip.socket.on("error", () => {});
     await until(() => silent.closed && drip.closed, "both were closed");
     clearInterval(dripping);
     expect(notices.filter((notice) => notice.includes("has not logged in within 3000 ms"))).toHaveLength(2);
-    expect(notices.join("\n")).not.toContain("s3cret");
+    expect(notices.join("\n")).not.toContain(PASSWORD);
     expect(await good.call("PING")).toBe("+PONG\r\n");
   });
 

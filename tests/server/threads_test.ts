@@ -18,6 +18,9 @@ import { sharedPlaces, startThread } from "../../src/server/threads/thread.ts";
 import { type LinkedDoorOptions, startLinkedDoor } from "../support/linked_door.ts";
 import { command, SocketClient, until } from "../support/resp_client.ts";
 import { testContext, type TestContextOptions } from "../support/resp_server.ts";
+import { secret } from "../support/secrets/secrets.ts";
+
+const PASSWORD = secret("threads");
 
 const OK = "+OK\r\n";
 
@@ -165,7 +168,7 @@ afterEach(async () => {
 
 describe("a door in another thread", () => {
   it("takes only small requests from a client until it has given the password, though more came at once", async () => {
-    const { connect } = await start({ password: "secret" });
+    const { connect } = await start({ password: PASSWORD });
     const big = command("SET", "k", "v".repeat(100_000));
     const stranger = await connect();
     stranger.raw(command("PING") + big);
@@ -173,7 +176,7 @@ describe("a door in another thread", () => {
     expect(await stranger.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
     await until(() => stranger.closed, "it was closed");
     const friend = await connect();
-    friend.raw(command("PING") + command("AUTH", "secret") + big + big + command("RESET") + command("PING"));
+    friend.raw(command("PING") + command("AUTH", PASSWORD) + big + big + command("RESET") + command("PING"));
     expect(await friend.next()).toMatch(/^-NOAUTH/);
     for (let i = 0; i < 3; i++) expect(await friend.next()).toBe(OK);
     expect(await friend.next()).toBe("+RESET\r\n");
@@ -181,17 +184,17 @@ describe("a door in another thread", () => {
     friend.raw(big);
     expect(await friend.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
     const brief = await connect();
-    brief.raw(command("AUTH", "secret") + big);
+    brief.raw(command("AUTH", PASSWORD) + big);
     for (let i = 0; i < 2; i++) expect(await brief.next()).toBe(OK);
   });
 
   it("reads large requests behind a login that takes its time, once the client is in", async () => {
-    const hash = formatPasswordHash(await hashPassword(textToBytes("secret"), 16));
+    const hash = formatPasswordHash(await hashPassword(textToBytes(PASSWORD), 16));
     const users = parseUsers(JSON.stringify({ user: "app", role: "read-write", password: hash }));
     const { connect } = await start({ users });
     const big = command("SET", "k", "v".repeat(100_000)) + command("MGET", ..."ABCDEFGHIJKL");
     const friend = await connect();
-    friend.raw(command("AUTH", "app", "secret") + big);
+    friend.raw(command("AUTH", "app", PASSWORD) + big);
     for (let i = 0; i < 2; i++) expect(await friend.next()).toBe(OK);
     expect(await friend.next()).toBe(`*12\r\n${"$-1\r\n".repeat(12)}`);
     const stranger = await connect();
@@ -200,7 +203,7 @@ describe("a door in another thread", () => {
     expect(await stranger.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
     // What is known to be right is decided at once.
     const late = await connect();
-    expect(await late.call("AUTH", "app", "secret")).toBe(OK);
+    expect(await late.call("AUTH", "app", PASSWORD)).toBe(OK);
     late.raw(big);
     expect(await late.next()).toBe(OK);
   });

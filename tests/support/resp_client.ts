@@ -9,6 +9,7 @@ import { type Key, keyFromBytes, keyToBytes } from "../../src/codec/bytes.ts";
 import { RespConnection } from "../../src/server/resp/connection.ts";
 import type { ServerContext } from "../../src/server/resp/server_context.ts";
 import type { RespTransport } from "../../src/server/resp/transport.ts";
+import { keepAnswer } from "./secrets/secrets.ts";
 
 /** A command as an array of bulk strings, one character per byte. */
 export function command(...args: readonly string[]): string {
@@ -84,6 +85,7 @@ export class MemoryTransport implements RespTransport {
 
   write(chunks: readonly Uint8Array[]): boolean {
     this.writes++;
+    for (const chunk of chunks) keepAnswer("replies", chunk);
     const text = chunks.map((chunk) => keyFromBytes(chunk)).join("");
     if (this.reading) this.received += text;
     else this.#unread.push(text);
@@ -172,7 +174,10 @@ export class SocketClient {
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Uint8Array) => this.received += keyFromBytes(chunk));
+    socket.on("data", (chunk: Uint8Array) => {
+      keepAnswer("replies", chunk);
+      this.received += keyFromBytes(chunk);
+    });
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.closed = true);
   }

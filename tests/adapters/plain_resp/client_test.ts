@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { PlainRespClient, type PlainRespOptions } from "../../../src/adapters/plain_resp/client.ts";
 import { bytesToText, keyFromText, textToBytes } from "../../../src/codec/bytes.ts";
 import { type Compare, NO_EXPIRY, type Operation } from "../../../src/core/kv/command.ts";
+import { secret } from "../../support/secrets/secrets.ts";
 
 const KEY = keyFromText("k");
 const GET: Operation = { type: "get", key: KEY };
@@ -135,7 +136,9 @@ describe("a plain RESP client", () => {
 
   it("asks for stale reads before anything else where it is told to, and gives up where that is refused", async () => {
     const { port, heard } = await serve((name) => name === "GET" ? "$-1\r\n" : "+OK\r\n");
-    expect(await clientOf([port], { readOnly: true, password: "secret" }).execute(GET)).toMatchObject({ entry: null });
+    expect(await clientOf([port], { readOnly: true, password: secret("plain RESP") }).execute(GET)).toMatchObject({
+      entry: null,
+    });
     expect(heard).toEqual(["AUTH", "READONLY", "GET"]);
     const other = await serve(() => "-ERR This instance has cluster support disabled\r\n");
     await expect(clientOf([other.port], { readOnly: true }).execute(GET)).rejects.toThrow("cluster support");

@@ -7,6 +7,10 @@ import { spawnSync } from "node:child_process";
 import { parseAllDocuments } from "yaml";
 import type { Environment } from "./programs.ts";
 import { ROOT } from "./dockerfile.ts";
+import { secret } from "../../support/secrets/secrets.ts";
+
+export const PASSWORD: string = secret("kubernetes");
+export const CLUSTER_SECRET: string = secret("kubernetes cluster");
 
 /** The overlays that there are. */
 export const OVERLAYS = ["dev", "prod"] as const;
@@ -110,8 +114,8 @@ export function environmentOf(manifests: readonly Manifest[], template: PodTempl
 
 /** The keys of the Secret, whose values in a cluster are others. */
 export const SECRETS: Readonly<Record<string, string>> = {
-  "password": "a password\n",
-  "cluster-secret": "a secret of the cluster\n",
+  "password": `${PASSWORD}\n`,
+  "cluster-secret": `${CLUSTER_SECRET}\n`,
 };
 
 /** The files that are mounted into the one container of a pod. Every Secret has {@link SECRETS}. */

@@ -14,11 +14,15 @@ import { parseUsers, type UserTable } from "../../../src/server/access/user_tabl
 import { command, MemoryClient } from "../../support/resp_client.ts";
 import { testContext } from "../../support/resp_server.ts";
 import { body, createFixture, problem } from "../http/http_fixture.ts";
+import { keepSecret, secret } from "../../support/secrets/secrets.ts";
+
+const ROOT = secret("root");
+const WRONG = secret("wrong");
 
 const OK = "+OK\r\n";
-const APP_TOKEN = drawToken();
-const READER_TOKEN = drawToken();
-const SECRETS = ["app's s3cret", "reader's s3cret", APP_TOKEN, READER_TOKEN];
+const APP_TOKEN = keepSecret(drawToken());
+const READER_TOKEN = keepSecret(drawToken());
+const SECRETS = [secret("app's password"), secret("reader's password"), APP_TOKEN, READER_TOKEN];
 
 async function users(): Promise<UserTable> {
   const hash = async (password: string): Promise<string> =>
@@ -69,15 +73,15 @@ describe("RESP with users", () => {
     for (let i = 0; i < 2; i++) expect(await client.next()).toBe(OK);
     expect(await client.next()).toBe(`*20\r\n${"$-1\r\n".repeat(20)}`);
     const stranger = new MemoryClient(context);
-    stranger.raw(command("auth", "app", "wrong") + big);
+    stranger.raw(command("auth", "app", WRONG) + big);
     expect(await stranger.next()).toMatch(/^-WRONGPASS/);
     expect(await stranger.next()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
   });
 
   it("refuses whatever is out of scope, by whichever command", async () => {
-    const { context, store } = testContext({ users: await users(), password: "root" });
+    const { context, store } = testContext({ users: await users(), password: ROOT });
     const root = new MemoryClient(context);
-    await root.call("auth", "root");
+    await root.call("auth", ROOT);
     await root.call("mset", "app/1", "a", "secret", "b");
     const app = new MemoryClient(context);
     expect(await app.call("hello", "3", "auth", "app", SECRETS[0]!)).toMatch(/^%7/);
@@ -163,7 +167,7 @@ describe("RESP with users", () => {
     expect(await client.call("set", "app/1", "x")).toMatch(/^-NOPERM/);
     await client.call("reset");
     expect(await client.call("get", "app/1")).toMatch(/^-NOAUTH/);
-    expect(await client.call("auth", "reader", "wrong")).toMatch(/^-WRONGPASS/);
+    expect(await client.call("auth", "reader", WRONG)).toMatch(/^-WRONGPASS/);
     expect(await client.call("multi")).toMatch(/^-NOAUTH/);
   });
 
@@ -216,7 +220,7 @@ describe("HTTP with users", () => {
     }
     const wrong = [
       {},
-      basic("app", "wrong"),
+      basic("app", WRONG),
       basic("nobody", SECRETS[0]!),
       basic("reader", SECRETS[0]!),
       bearer(SECRETS[0]!),
@@ -287,7 +291,7 @@ describe("HTTP with users", () => {
     const levels = new Map<string, string>();
     const { request } = createFixture({
       users: await users(),
-      password: "root",
+      password: ROOT,
       logLevels: { levels: () => ({}), setLevel: (category, level) => void levels.set(category, level ?? "") },
     });
     const put = (token: string): Promise<Response> =>
@@ -300,7 +304,7 @@ describe("HTTP with users", () => {
       expect((await request("GET", "/v1/admin/log-level", { headers: bearer(token) })).status).toBe(200);
     }
     expect(levels.size).toBe(0);
-    expect((await put("root")).status).toBe(200);
+    expect((await put(ROOT)).status).toBe(200);
     expect(levels.get("kvpaxos")).toBe("debug");
   });
 

@@ -12,6 +12,7 @@ import type { SnapshotLimits } from "../../../src/server/http/snapshot_route.ts"
 import type { LogLevels } from "../../../src/server/log_levels.ts";
 import { Service } from "../../../src/server/service.ts";
 import { ServerStats } from "../../../src/server/stats.ts";
+import { keepSaid } from "../../support/secrets/secrets.ts";
 import { ImmediateReplication, type Schedule } from "../../support/immediate_replication.ts";
 
 export interface FixtureOptions {
@@ -93,7 +94,9 @@ export function body(bytes: Uint8Array | string): Uint8Array<ArrayBuffer> {
 export async function problem(response: Response): Promise<{ status: number; code: string; detail: string }> {
   const type = response.headers.get("content-type");
   if (type !== "application/problem+json") throw new Error(`${response.status} ${type}: ${await response.text()}`);
-  const { status, code, detail } = await response.json() as { status: number; code: string; detail: string };
+  const text = await response.text();
+  keepSaid("problems", text);
+  const { status, code, detail } = JSON.parse(text) as { status: number; code: string; detail: string };
   if (status !== response.status) throw new Error(`status ${response.status} says ${status}`);
   return { status, code, detail };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { LogLevel, LogLevels } from "../../../src/server/log_levels.ts";
 import { body, createFixture, type Fixture, problem } from "./http_fixture.ts";
+import { secret } from "../../support/secrets/secrets.ts";
 
 function recorded(): LogLevels {
   const levels = new Map<string, LogLevel>([["kvpaxos", "info"]]);
@@ -55,7 +56,7 @@ describe("/v1/admin/log-level", () => {
   });
 
   test("wants the password", async () => {
-    const fixture = createFixture({ logLevels: recorded(), password: "secret" });
+    const fixture = createFixture({ logLevels: recorded(), password: secret("log levels") });
     expect((await put(fixture, { category: "kvpaxos", level: "debug" })).status).toBe(401);
   });
 });

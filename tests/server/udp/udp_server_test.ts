@@ -6,6 +6,7 @@ import { decodeResult } from "../../../src/core/kv/result_codec.ts";
 import { startUdpServer, type UdpServer, type UdpServerOptions } from "../../../src/server/udp/udp_server.ts";
 import { command, until } from "../../support/resp_client.ts";
 import { testContext, type TestContextOptions } from "../../support/resp_server.ts";
+import { secret } from "../../support/secrets/secrets.ts";
 
 const servers: UdpServer[] = [];
 const sockets: Socket[] = [];
@@ -106,7 +107,7 @@ describe("the UDP door", () => {
   });
 
   it("refuses everybody when there is a password", async () => {
-    const { server } = await start({ password: "s3cret" });
+    const { server } = await start({ password: secret("udp") });
     expect(await new UdpClient(server.port).call("GET", "k")).toMatch(/^-NOAUTH /);
   });
 

@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { KvError } from "../../../../src/core/errors.ts";
 import { command, MemoryClient, splitReplies } from "../../../support/resp_client.ts";
 import { testContext } from "../../../support/resp_server.ts";
+import { secret } from "../../../support/secrets/secrets.ts";
+
+const PASSWORD = secret("connection");
 
 const OK = "+OK\r\n";
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
@@ -102,25 +105,27 @@ describe("connection commands", () => {
   });
 
   it("lets nobody in without the password", async () => {
-    const client = new MemoryClient(testContext({ password: "s3cret" }).context);
+    const client = new MemoryClient(testContext({ password: PASSWORD }).context);
     const noauth = "-NOAUTH Authentication required.\r\n";
     expect(await client.call("get", "k")).toBe(noauth);
     expect(await client.call("nope")).toMatch(/^-ERR unknown command/);
     expect(await client.call("hello", "3")).toMatch(/^-NOAUTH HELLO must be called/);
-    for (const wrong of ["", "s3cre", "s3cret!", "S3cret"]) expect(await client.call("auth", wrong)).toBe(WRONGPASS);
+    for (const wrong of ["", PASSWORD.slice(0, -1), `${PASSWORD}!`, PASSWORD.toUpperCase()]) {
+      expect(await client.call("auth", wrong)).toBe(WRONGPASS);
+    }
     expect(await client.call("hello", "3", "AUTH", "default", "wrong")).toBe(WRONGPASS);
-    expect(await client.call("auth", "root", "s3cret")).toBe(WRONGPASS);
+    expect(await client.call("auth", "root", PASSWORD)).toBe(WRONGPASS);
     expect(await client.call("get", "k")).toBe(noauth);
-    expect(await client.call("auth", "s3cret")).toBe(OK);
+    expect(await client.call("auth", PASSWORD)).toBe(OK);
     expect(await client.call("get", "k")).toBe("$-1\r\n");
     expect(await client.call("reset")).toBe("+RESET\r\n");
     expect(await client.call("get", "k")).toBe(noauth);
-    expect(await client.call("hello", "3", "AUTH", "default", "s3cret", "SETNAME", "me")).toMatch(/^%7/);
+    expect(await client.call("hello", "3", "AUTH", "default", PASSWORD, "SETNAME", "me")).toMatch(/^%7/);
     expect(await client.call("get", "k")).toBe("_\r\n");
   });
 
   it("takes only small requests before the password", () => {
-    const client = new MemoryClient(testContext({ password: "s3cret" }).context);
+    const client = new MemoryClient(testContext({ password: PASSWORD }).context);
     client.raw("*2\r\n$3\r\nGET\r\n$20000\r\n");
     expect(client.wire()).toBe("-ERR Protocol error: unauthenticated bulk length\r\n");
     expect(client.transport.ended).toBe(true);
