@@ -41,6 +41,32 @@ export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
     }],
   },
   {
+    name: "a candidate says that it knows to be chosen what it has accepted",
+    pitfalls: "1",
+    run: { replicas: 3, ops: 150, faults: CRASHES },
+    patches: [{
+      file: PROPOSER,
+      find: "new PhaseOne(this.#ballot, this.#options.replicas, this.#options.chosen())",
+      replace: "new PhaseOne(this.#ballot, this.#options.replicas, this.#options.slots.end - 1)",
+    }, {
+      // It would wait until it knows that much.
+      file: PHASE_ONE,
+      find: "this.#watermark = known;",
+      replace: "this.#watermark = 0;",
+    }],
+  },
+  {
+    name: "a candidate leads though its learner has forgotten what it said that it knew",
+    pitfalls: "1",
+    run: { replicas: 3, ops: 150, faults: ROLES },
+    scenario: "asks again for what it has said that it knew, when its learner has forgotten it",
+    patches: [{
+      file: PROPOSER,
+      find: "else this.campaign();\n  }\n\n  /**\n   * This replica knows",
+      replace: "else this.#lead(now);\n  }\n\n  /**\n   * This replica knows",
+    }],
+  },
+  {
     name: "gaps after phase 1 are not filled",
     pitfalls: "2",
     run: { replicas: 3, ops: 150, faults: DUELS },

@@ -66,6 +66,37 @@ export const LEADER_SCENARIOS: readonly Scenario[] = [
     `,
   },
   {
+    name: "asks again for what it has said that it knew, when its learner has forgotten it",
+    replicas: 3,
+    script: `${FIRST_OF_THREE}
+      # 1 and 3 choose x while 2 is cut off, and both know it
+      c1 uses 1
+      cut 2 | 1,3
+      c1 put colour x
+      wait 500 for c1 put colour x: ok
+      tick 100
+      expect 3 has colour x
+
+      # the cut moves: 3 asks 2 for what is above x, and crashes as a learner before it is told
+      crash proposer 2
+      partition 1 | 2,3
+      hold Promise 2→3
+      wait 5000 for deliver 3→2 Prepare
+      tick 20
+      crash learner 3
+      restart learner 3
+      flow
+      wait 5000 for note 3 follows itself
+      tick 500
+      expect 2 has colour x
+      expect 3 has colour x
+      restart proposer 2
+      heal
+      tick 2000
+      expect same state
+    `,
+  },
+  {
     name: "lets the higher ballot win when two proposers duel",
     replicas: 3,
     script: `${FIRST_OF_THREE}
