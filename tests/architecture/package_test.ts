@@ -9,7 +9,26 @@ import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bin, install, manifest, outputOn, pack, type Packed, root, RUNTIMES, specifiers } from "./packed.ts";
+import {
+  bin,
+  install,
+  installGlobally,
+  manifest,
+  outputOn,
+  pack,
+  type Packed,
+  root,
+  RUNTIMES,
+  specifiers,
+} from "./packed.ts";
+
+/** What the programs have written of themselves, for man and the shells. */
+const PAGES = ["kvserver", "kvclient"].flatMap((name) => [
+  `dist/man/${name}.1`,
+  `dist/completions/bash/${name}`,
+  `dist/completions/zsh/_${name}`,
+  `dist/completions/fish/${name}.fish`,
+]);
 
 const folder = mkdtempSync(join(tmpdir(), "kvpaxos-package-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -175,10 +194,24 @@ describe("the packed npm package", () => {
     const { paths } = packed;
     const modules = specifiers.map((specifier) => specifier.slice("@x/kvpaxos/".length) || "mod");
     const expected = modules.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`]);
-    const files = ["dist/cli/kvserver.js", "dist/cli/kvclient.js", "README.md", "LICENSE", "CHANGELOG.md"];
+    const files = ["dist/cli/kvserver.js", "dist/cli/kvclient.js", ...PAGES, "README.md", "LICENSE", "CHANGELOG.md"];
     expect(paths).toEqual(expect.arrayContaining([...expected, ...files]));
     const others = /^(dist\/(?!docs|release|test).*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
-    expect(paths.filter((path) => !others.test(path))).toEqual([]);
+    expect(paths.filter((path) => !others.test(path) && !PAGES.includes(path))).toEqual([]);
+  });
+
+  test("gives whoever installs it globally the commands and their manual pages", { timeout: 120_000 }, (context) => {
+    const prefix = installGlobally(packed, join(folder, "global"));
+    for (const name of ["kvserver", "kvclient"]) {
+      const { stdout } = spawnSync(bin("node"), [join(prefix, "bin", name), "--version"], { encoding: "utf8" });
+      expect(stdout).toContain(manifest("package.json").version);
+      const page = readFileSync(join(prefix, "share/man/man1", `${name}.1`), "utf8");
+      expect(page).toMatch(new RegExp(`^\\.TH ${name} 1`, "im"));
+    }
+    if (spawnSync("man", ["--version"]).status !== 0) context.skip("man is not installed");
+    const env = { ...process.env, MANPATH: join(prefix, "share/man"), MANPAGER: "cat", MANWIDTH: "100" };
+    const { stdout, stderr } = spawnSync("man", ["kvserver"], { encoding: "utf8", env });
+    expect(stdout, stderr).toMatch(/NAME\s+kvserver .*--data-dir/s);
   });
 
   test("is as publint says that packages should be", async () => {

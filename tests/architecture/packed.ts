@@ -61,6 +61,37 @@ export function install({ tarball }: Packed, folder: string): void {
   writeFileSync(join(folder, "package.json"), '{ "type": "module", "dependencies": { "@x/kvpaxos": "*" } }\n');
 }
 
+/**
+ * Has npm install the archive as a command of the whole machine, below `prefix`, and returns that. What the package depends
+ * on is that of the tree, so that no registry is asked.
+ */
+export function installGlobally({ tarball }: Packed, prefix: string): string {
+  const unpacked = join(prefix, "unpacked");
+  mkdirSync(unpacked, { recursive: true });
+  succeed("tar", ["-xzf", tarball, "-C", unpacked]);
+  const path = join(unpacked, "package", "package.json");
+  const { dependencies, devDependencies: _, ...rest } = JSON.parse(readFileSync(path, "utf8")) as Record<
+    string,
+    object
+  >;
+  writeFileSync(path, JSON.stringify(rest));
+  const archive = join(prefix, "package.tgz");
+  succeed("tar", ["-czf", archive, "-C", unpacked, "package"]);
+  const quiet = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"];
+  succeed("npm", ["install", "--global", "--prefix", prefix, ...quiet, archive]);
+  for (const name of Object.keys(dependencies!)) {
+    const link = join(prefix, "lib/node_modules/@x/kvpaxos/node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), link);
+  }
+  return prefix;
+}
+
+function succeed(command: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}\n${stderr}`);
+}
+
 /** The runtimes, and how each runs a script of a project whose modules npm has installed. */
 export const RUNTIMES: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
   ["Node", "node", []],
