@@ -2,7 +2,7 @@
  * What a large store and large values cost five replicas: memory, restart, snapshots under load, catch-up, bandwidth.
  *
  * usage: node bench/large_store.ts memory|restart|snapshots|catchup|values|queues
- *          [--keys 1000000] [--size 256] [--clients 64] [--seconds 60] [--replicas 5] [--flags "…"]
+ *          [--keys 1000000] [--size 256] [--clients 64] [--seconds 60] [--rounds 3] [--replicas 5] [--flags "…"]
  *
  * - memory: resident memory of every replica after loading, after a restart and after a catch-up by snapshot, beside
  *   Redis (redis-server, if there is one) with the same data.
@@ -15,23 +15,14 @@
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
-import {
-  closeSync,
-  fdatasyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { freePorts } from "../tests/support/free_ports.ts";
+import { diskRate, writeSequentially } from "./support/disk_rate.ts";
 import { type RunningServers, withServers } from "./support/servers.ts";
-import { markdownTable, median, shown } from "./support/table.ts";
+import { markdownTable, shown } from "./support/table.ts";
 import { fill, percentile, startWriters, type Write } from "./support/writers.ts";
 
 const MIB = 1024 * 1024;
@@ -309,48 +300,11 @@ async function catchup(): Promise<void> {
   });
 }
 
-/** Bytes a second that each of so many processes writes, syncing after each MiB, all at once. */
-async function diskRate(count: number): Promise<number> {
-  const folder = mkdtempSync(join(root, ".bench", "disk-"));
-  const children = Array.from(
-    { length: count },
-    (_, index) =>
-      spawn(process.execPath, [import.meta.filename, "disk", join(folder, `${index}`)], {
-        stdio: ["ignore", "pipe", "inherit"],
-      }),
-  );
-  const rates = await Promise.all(children.map((child) =>
-    new Promise<number>((done) => {
-      let output = "";
-      child.stdout.on("data", (chunk: Buffer) => output += chunk.toString());
-      child.once("close", () => done(Number(output)));
-    })
-  ));
-  rmSync(folder, { recursive: true, force: true });
-  return median(rates);
-}
-
-/** One of the processes of {@link diskRate}. */
-function writeSequentially(path: string): void {
-  const bytes = new Uint8Array(MIB);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(Math.random() * 256);
-  const file = openSync(path, "wx");
-  const begun = performance.now();
-  let count = 0;
-  while (performance.now() - begun < 4000) {
-    writeSync(file, bytes);
-    fdatasyncSync(file);
-    count++;
-  }
-  closeSync(file);
-  console.log(count * MIB / (performance.now() - begun) * 1000);
-}
-
 async function largeValues(): Promise<void> {
   mkdirSync(join(root, ".bench"), { recursive: true });
   const rows: string[][] = [];
   for (let round = 0; round < rounds; round++) {
-    const disk = await diskRate(replicas);
+    const disk = await diskRate(replicas, import.meta.filename, join(root, ".bench"));
     await withServers({ replicas, flags: serverFlags }, async (servers) => {
       const writers = startWriters(servers.ports, clients, { keys: LARGE_KEYS, value_bytes: MIB });
       await pause(3000);
