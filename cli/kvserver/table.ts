@@ -174,7 +174,7 @@ export const FLAGS: {
     name: "max-connections",
     placeholder: "N",
     group: ACCESS,
-    summary: "the most TCP clients at a time",
+    summary: "the most clients at a time, over TCP, and as many over HTTP",
     parse: integer(1, 1_000_000),
     fallback: 10_000,
   }),

@@ -11,6 +11,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { pausable } from "./pausable_listener.ts";
 
 /** What to serve, and where. */
 export interface HttpServeOptions {
@@ -27,8 +28,16 @@ export interface HttpServeOptions {
    * between the heartbeats of a stream. @default 60000
    */
   readonly idle_ms?: number;
-  /** The most connections at once; on Bun that is left to the system. @default 10000 */
+  /** A request's headers must be there within this long; else it is answered 408. Bun takes 12 s at most. @default 15000 */
+  readonly headers_ms?: number;
+  /**
+   * The most connections at once: one more is answered 503 and closed. On Bun, which does not tell of connections, the
+   * most requests at once, streams included; and on Linux, while there are more connections, nothing listens.
+   * @default 10000
+   */
   readonly maxConnections?: number;
+  /** How many connections other doors of this process have. @default there are none */
+  readonly otherConnections?: () => number;
   /** Told of what befalls the listener itself, such as having no file descriptors left; it goes on listening. */
   readonly onError?: (error: unknown) => void;
 }
@@ -49,10 +58,22 @@ const DEFAULT_IDLE_MS = 60_000;
 const DEFAULT_MAX_CONNECTIONS = 10_000;
 /** Request line and headers together, where the runtime lets us say. */
 const MAX_HEADER_BYTES = 32 * 1024;
-/** A request's headers must be there within this long. */
-const HEADERS_MS = 15_000;
+const DEFAULT_HEADERS_MS = 15_000;
+/** How often the headers that are on their way are looked at. */
+const LOOK_MS = 5000;
 /** A server that is closing looks for idle connections this often. */
 const SWEEP_MS = 10;
+/** What is over a limit of connections is answered, as every door answers what is over a limit. */
+const TOO_MANY = JSON.stringify({
+  type: "about:blank#UNAVAILABLE",
+  title: "The server cannot take requests now",
+  status: 503,
+  detail: "the server has as many HTTP connections as --max-connections allows; close some, ask another server, " +
+    "or raise the limit",
+  code: "UNAVAILABLE",
+  retryable: true,
+});
+const TOO_MANY_HEADERS = { "Content-Type": "application/problem+json", "Retry-After": "1", "Connection": "close" };
 /** A whole request must be there within this long. */
 const REQUEST_MS = 120_000;
 
@@ -70,6 +91,7 @@ interface BunRuntime {
 
 interface BunServer {
   readonly port?: number | undefined;
+  readonly pendingRequests: number;
   requestIP(request: Request): { readonly address: string } | null;
   stop(closeActiveConnections?: boolean): Promise<void>;
 }
@@ -106,18 +128,24 @@ function once(close: (deadline_ms: number) => Promise<void>): (deadline_ms: numb
 }
 
 function serveOnBun(bun: BunRuntime, options: HttpServeOptions): HttpServer {
-  const server = bun.serve({
-    hostname: options.host,
-    port: options.port,
-    // Whole seconds, at most 255.
-    idleTimeout: Math.min(255, Math.ceil((options.idle_ms ?? DEFAULT_IDLE_MS) / 1000)),
-    maxRequestBodySize: options.maxBody_bytes ?? DEFAULT_MAX_BODY_BYTES,
-    fetch: (request, server) => options.fetch(request, () => server.requestIP(request)?.address ?? "?"),
-    error: failed,
-  });
+  const most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  const listen = (port: number): BunServer =>
+    bun.serve({
+      hostname: options.host,
+      port,
+      // Whole seconds, at most 255.
+      idleTimeout: Math.min(255, Math.ceil((options.idle_ms ?? DEFAULT_IDLE_MS) / 1000)),
+      maxRequestBodySize: options.maxBody_bytes ?? DEFAULT_MAX_BODY_BYTES,
+      fetch: (request, server) => {
+        if (server.pendingRequests > most) return new Response(TOO_MANY, { status: 503, headers: TOO_MANY_HEADERS });
+        return options.fetch(request, () => server.requestIP(request)?.address ?? "?");
+      },
+      error: failed,
+    });
+  const listener = pausable({ ...options, maxConnections: most }, listen);
   return {
-    port: server.port ?? 0,
-    close: once((deadline_ms) => finishOrCut(server.stop(false), deadline_ms, () => server.stop(true))),
+    port: listener.port,
+    close: once((deadline_ms) => finishOrCut(listener.stop(false), deadline_ms, () => listener.stop(true))),
   };
 }
 
@@ -129,12 +157,18 @@ async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
   // The address stands in for the Host header that an HTTP/1.0 client may leave out.
   const hostname = options.host.includes(":") ? `[${options.host}]` : options.host;
   const listener = getRequestListener(withAddress(options.fetch), { overrideGlobalObjects: false, hostname });
-  const onError = options.onError ?? (() => undefined);
+  const { headers_ms = DEFAULT_HEADERS_MS, onError = () => undefined } = options;
   const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAlive: true },
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: headers_ms,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: Math.min(LOOK_MS, headers_ms),
+      keepAlive: true,
+    },
     inTurn((request, response) => void listener(request, response).catch(onError)),
   );
-  server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  refuseMoreThan(server, options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
   server.keepAliveTimeout = options.idle_ms ?? DEFAULT_IDLE_MS;
   server.setTimeout(options.idle_ms ?? DEFAULT_IDLE_MS);
   await listening(server, options);
@@ -149,6 +183,21 @@ async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
       return finishOrCut(closed, deadline_ms, () => server.closeAllConnections()).finally(() => clearInterval(sweep));
     }),
   };
+}
+
+/** Answers the connections over a limit, as the runtime's own limit would not. */
+function refuseMoreThan(server: Server, most: number): void {
+  let connections = 0;
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    socket.once("close", () => connections--);
+    if (connections <= most) return;
+    const headers = Object.entries(TOO_MANY_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const head = `HTTP/1.1 503 Service Unavailable\r\n${headers}Content-Length: ${TOO_MANY.length}\r\n\r\n`;
+    // Nothing that it sends is looked at.
+    socket.removeAllListeners("data");
+    socket.end(head + TOO_MANY, () => socket.destroy());
+  });
 }
 
 /** What @hono/node-server hands over beside a request. */

@@ -68,7 +68,7 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
   readonly cluster?: ClusterOptions;
   /** Sizes other than the usual. */
   readonly limits?: Partial<Limits>;
-  /** The most TCP connections at once. @default 10000 */
+  /** The most connections at once over TCP, and as many over HTTP. @default 10000 */
   readonly maxConnections?: number;
   /** Lets clients of HTTP see and change how much is logged. @default they cannot */
   readonly logLevels?: LogLevels;
@@ -226,7 +226,7 @@ async function start(
   stops.push(() => udp.close());
   const http = options.httpPort === 0
     ? null
-    : await startHttp(options, service, metrics, figures, base, logins, logger);
+    : await startHttp(options, service, metrics, figures, base, tcp, logins, logger);
   if (http !== null) stops.push(() => http.close(deadline_ms));
 
   return {
@@ -323,6 +323,7 @@ async function startHttp(
   metrics: ServerMetrics,
   figures: () => Figures,
   { log, replica }: Base,
+  tcp: TcpServer,
   logins: Logins,
   logger: Logger,
 ): Promise<HttpServer & Pick<HttpApp, "recheck">> {
@@ -346,6 +347,9 @@ async function startHttp(
     maxBody_bytes: Math.max(4 * service.store.limits.maxCommandBytes, replica?.maxPeerRequest_bytes ?? 0),
     host: options.host ?? "127.0.0.1",
     port: options.httpPort ?? 0,
+    maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
+    otherConnections: () => tcp.connections(),
+    onError: (error) => logger.warning("the HTTP door: {error}", { error }),
   });
   return {
     port: server.port,

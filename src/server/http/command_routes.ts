@@ -10,16 +10,16 @@ import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
 import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { problemOfResult } from "./problem.ts";
-import { readJson } from "./request_body.ts";
+import type { Bodies } from "./request_body.ts";
 import { sessionInPath } from "./request_target.ts";
 import { check, txnSchema } from "./schemas.ts";
 import { settle } from "./settle.ts";
 
 /** Serves `POST /v1/txn`; bodies have at most `limit` bytes. */
-export function postTxn(service: Service, gate: HttpGate, limit: number): Handler {
+export function postTxn(service: Service, gate: HttpGate, bodies: Bodies, limit: number): Handler {
   return async (c) => {
     const once = onceHeaders(c.req.raw.headers);
-    const txn = txnFromJson(check(txnSchema, await readJson(c.req.raw, limit)));
+    const txn = txnFromJson(check(txnSchema, await bodies.json(c.req.raw, limit)));
     const command = withOnce(once, txn);
     gate.permit(c.req.raw, command);
     const result = await settle(service, command, boundResult);

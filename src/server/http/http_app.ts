@@ -27,6 +27,7 @@ import { HttpMeters } from "./http_meters.ts";
 import { getLogLevels, putLogLevel } from "./log_level_route.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
 import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
+import { Bodies, DEFAULT_BODY_MS } from "./request_body.ts";
 import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
 import { createRpcApp } from "./rpc_app.ts";
 import { DEFAULT_SNAPSHOT_LIMITS, type SnapshotLimits, SnapshotRoute } from "./snapshot_route.ts";
@@ -52,6 +53,8 @@ export interface HttpAppOptions {
   readonly peerFetch?: (request: Request) => Promise<Response>;
   /** How much is logged. @default nobody can say */
   readonly logLevels?: LogLevels;
+  /** How long the body of a request may take to arrive. @default 30000 */
+  readonly body_ms?: number;
   /** Bounds of watches. */
   readonly feedLimits?: Partial<FeedLimits>;
   /** Bounds of snapshots. */
@@ -87,6 +90,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   // Replicas show who they are in their own way.
   const isPeers = (path: string): boolean => peerFetch !== undefined && path === PEER_PATH;
   const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
+  const bodies = new Bodies(options.clock, options.body_ms ?? DEFAULT_BODY_MS);
   const gate = new HttpGate(options.logins, stats, (path) => OPEN_PATHS.has(path) || isPeers(path));
   const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
   const snapshots = new SnapshotRoute({
@@ -97,23 +101,23 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   });
   const routes: readonly Route[] = [
     ["GET", KV_ROUTE, getEntry(service, gate)],
-    ["PUT", KV_ROUTE, putEntry(service, gate)],
+    ["PUT", KV_ROUTE, putEntry(service, gate, bodies)],
     ["DELETE", KV_ROUTE, deleteEntry(service, gate)],
     ["GET", "/v1/kv", listEntries(service, gate)],
     ["DELETE", "/v1/kv", deleteEntries(service, gate)],
-    ["POST", "/v1/txn", postTxn(service, gate, bodyLimit)],
+    ["POST", "/v1/txn", postTxn(service, gate, bodies, bodyLimit)],
     ["PUT", SESSION_ROUTE, changeSession(service, gate, "openSession")],
     ["DELETE", SESSION_ROUTE, changeSession(service, gate, "closeSession")],
     ["GET", "/v1/watch", watches.handler(gate)],
     ["GET", "/v1/events", listEvents(service, gate)],
     ["GET", "/v1/snapshot", snapshots.handler(gate)],
-    ...operatorRoutes(options, metrics, gate),
+    ...operatorRoutes(options, metrics, gate, bodies),
   ];
 
   const app = new Hono({ getPath: routeOf });
   if (!options.logins.isOpen) app.use("*", gate.middleware());
   for (const [method, path, handler] of routes) app.on(method, path, handler);
-  app.route("/", createRpcApp(service, gate, bodyLimit));
+  app.route("/", createRpcApp(service, gate, bodies, bodyLimit));
   if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
   const served = [...routes, ["POST", "/v1/rpc"]] as const;
   app.notFound(unserved(served));
@@ -143,7 +147,7 @@ function isForeseen(error: unknown): boolean {
   return error instanceof HttpProblem || error instanceof KvError || error instanceof CodecError;
 }
 
-function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics, gate: HttpGate): Route[] {
+function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics, gate: HttpGate, bodies: Bodies): Route[] {
   const { service } = options;
   const figures = (): Figures => ({
     info: options.info,
@@ -165,7 +169,7 @@ function operatorRoutes(options: HttpAppOptions, metrics: ServerMetrics, gate: H
       () => new Response(metricsText(figures(), metrics), { headers: { "Content-Type": METRICS_MEDIA_TYPE } }),
     ],
     ["GET", "/v1/admin/log-level", getLogLevels(options.logLevels)],
-    ["PUT", "/v1/admin/log-level", putLogLevel(options.logLevels, gate)],
+    ["PUT", "/v1/admin/log-level", putLogLevel(options.logLevels, gate, bodies)],
     ["GET", "/healthz", getHealth()],
     ["GET", "/readyz", getReadiness(() => service.replication.status())],
     ["GET", "/openapi.json", async () => {

@@ -14,7 +14,7 @@ import { onceHeaders, withOnce } from "./exactly_once.ts";
 import type { HttpGate } from "./gate.ts";
 import { entityTag, noneMatchNames, type Precondition, preconditionOf } from "./preconditions.ts";
 import { malformed, problemBody, problemOfResult, problemResponse } from "./problem.ts";
-import { readBody } from "./request_body.ts";
+import type { Bodies } from "./request_body.ts";
 import { keyInPath, Query } from "./request_target.ts";
 import { settle, settleRead } from "./settle.ts";
 
@@ -123,7 +123,7 @@ function preconditionFailed(entry: Entry | undefined, detail: string): Response 
 const NEVER_MATCHES = "the entity tag is not one of this server's, so it names no entry";
 
 /** Serves `PUT`. */
-export function putEntry(service: Service, gate: HttpGate): Handler {
+export function putEntry(service: Service, gate: HttpGate, bodies: Bodies): Handler {
   const { store } = service;
   return (c) => {
     const request = c.req.raw;
@@ -145,7 +145,7 @@ export function putEntry(service: Service, gate: HttpGate): Handler {
       }
       return answerPut(result, once === null ? store.entry(key) : writtenEntry(result));
     };
-    return readBody(request, store.limits.maxValueBytes).then((value) => {
+    return bodies.read(request, store.limits.maxValueBytes).then((value) => {
       const put: Operation = { type: "put", key, value, expiry, condition, returnPrevious };
       const command = withOnce(once, guarded(key, precondition, put));
       gate.permit(request, command);

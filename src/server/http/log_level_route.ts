@@ -8,7 +8,7 @@ import { LOG_LEVELS, type LogLevel, type LogLevels } from "../log_levels.ts";
 import type { HttpGate } from "./gate.ts";
 import type { Handler } from "./kv_routes.ts";
 import { HttpProblem, malformed } from "./problem.ts";
-import { readJson } from "./request_body.ts";
+import type { Bodies } from "./request_body.ts";
 import { check } from "./schemas.ts";
 
 /** The most bytes of a body. */
@@ -23,11 +23,11 @@ export function getLogLevels(levels: LogLevels | undefined): Handler {
 }
 
 /** `PUT`: sets one, and answers with all. For users who may do everything. */
-export function putLogLevel(levels: LogLevels | undefined, gate: HttpGate): Handler {
+export function putLogLevel(levels: LogLevels | undefined, gate: HttpGate, bodies: Bodies): Handler {
   return async (c) => {
     gate.permitAdmin(c.req.raw, "PUT /v1/admin/log-level");
     const control = existing(levels);
-    const { category, level } = check(levelSchema, await readJson(c.req.raw, MAX_BODY_BYTES));
+    const { category, level } = check(levelSchema, await bodies.json(c.req.raw, MAX_BODY_BYTES));
     try {
       control.setLevel(category, level);
     } catch (error) {

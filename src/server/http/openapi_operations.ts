@@ -68,6 +68,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   401: "A user or a password is needed.",
   403: "The user may not do this; the detail says why.",
   404: "There is no such key.",
+  408: "The body took too long to arrive.",
   409: "The value, or the session, is not in the state that the request needs.",
   412: "The precondition does not hold.",
   413: "A limit is exceeded; the detail names it.",
@@ -80,7 +81,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 
 /** Problems of every route; of routes that take a body; of routes that write. */
 const ANY = [400, 401, 403, 503];
-const BODY = [413, 415];
+const BODY = [408, 413, 415];
 const WRITE = [409, 413, 422, 429, 504];
 
 function problems(...statuses: readonly number[]): JsonObject {

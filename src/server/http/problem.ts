@@ -14,13 +14,30 @@ export type HttpOnlyCode =
   | "METHOD_NOT_ALLOWED"
   | "PRECONDITION_FAILED"
   | "UNSUPPORTED_MEDIA_TYPE"
+  | "REQUEST_TIMEOUT"
   | "INTERNAL";
 
 /** Every code that a problem can carry. */
 export type ProblemCode = KvErrorCode | HttpOnlyCode;
 
 /** Every status that a problem can have. */
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 504;
+export type ProblemStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 409
+  | 410
+  | 412
+  | 413
+  | 415
+  | 422
+  | 429
+  | 500
+  | 503
+  | 504;
 
 /** The body of a problem. */
 export interface Problem {
@@ -46,6 +63,7 @@ const KINDS: Readonly<Record<ProblemCode, readonly [ProblemStatus, string]>> = {
   PERMISSION_DENIED: [403, "The user may not do this"],
   NOT_FOUND: [404, "Not found"],
   METHOD_NOT_ALLOWED: [405, "The method is not allowed here"],
+  REQUEST_TIMEOUT: [408, "The request took too long to arrive"],
   LOCK_HELD: [409, "The lock is held by others"],
   LOCK_LOST: [409, "The lock was lost"],
   NOT_AN_INTEGER: [409, "The value is not an integer"],
@@ -109,6 +127,7 @@ function isKvCode(code: ProblemCode): code is KvErrorCode {
     case "METHOD_NOT_ALLOWED":
     case "PRECONDITION_FAILED":
     case "UNSUPPORTED_MEDIA_TYPE":
+    case "REQUEST_TIMEOUT":
     case "INTERNAL":
       return false;
     default:

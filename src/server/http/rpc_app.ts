@@ -14,7 +14,7 @@ import { boundResult } from "./bound_result.ts";
 import type { HttpGate } from "./gate.ts";
 import { consistencyOf } from "./kv_routes.ts";
 import { type Problem, problemOfResult, type ProblemStatus } from "./problem.ts";
-import { jsonBody } from "./request_body.ts";
+import { type Bodies, jsonBody } from "./request_body.ts";
 import { Query } from "./request_target.ts";
 import { commandSchema } from "./schemas.ts";
 import { settle, settleRead } from "./settle.ts";
@@ -48,8 +48,8 @@ export type RpcSchema = {
 export type RpcApp = Hono<BlankEnv, RpcSchema, "/">;
 
 /** Serves the route; bodies have at most `limit` bytes. What it throws is the error handler's of the app around it. */
-export function createRpcApp(service: Service, gate: HttpGate, limit: number): RpcApp {
-  return new Hono().post("/v1/rpc", jsonBody(commandSchema, limit), async (c) => {
+export function createRpcApp(service: Service, gate: HttpGate, bodies: Bodies, limit: number): RpcApp {
+  return new Hono().post("/v1/rpc", jsonBody(commandSchema, bodies, limit), async (c) => {
     const command = commandFromJson(c.req.valid("json"));
     gate.permit(c.req.raw, command);
     const { url } = c.req.raw;

@@ -20,6 +20,7 @@ export interface FixtureOptions {
   readonly users?: UserTable;
   readonly limits?: Partial<Limits>;
   readonly logLevels?: LogLevels;
+  readonly body_ms?: number;
   readonly feedLimits?: Partial<FeedLimits>;
   readonly snapshotLimits?: Partial<SnapshotLimits>;
   readonly clock?: Clock;
@@ -61,6 +62,7 @@ export function createFixture(options: FixtureOptions = {}): Fixture {
     logins,
     log: () => null,
     memory: () => ({ resident_bytes: 123, heap_bytes: 45 }),
+    ...(options.body_ms === undefined ? {} : { body_ms: options.body_ms }),
     feedLimits: options.feedLimits ?? {},
     snapshotLimits: options.snapshotLimits ?? {},
     ...(options.logLevels === undefined ? {} : { logLevels: options.logLevels }),
