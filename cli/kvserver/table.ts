@@ -183,7 +183,7 @@ export const FLAGS: {
     placeholder: "N",
     group: ACCESS,
     summary:
-      "how many threads hold TCP connections, beside the one that owns the data when there are several; Linux only",
+      "how many threads hold TCP and HTTP connections, beside the one that owns the data when there are several; Linux only",
     parse: integer(1, MAX_THREADS),
     fallback: 1,
   }),

@@ -36,6 +36,8 @@ export interface HttpServeOptions {
    * @default 10000
    */
   readonly maxConnections?: number;
+  /** Whether other listeners share the port, among which the system divides the connections. Only on Linux. @default false */
+  readonly reusePort?: boolean;
   /** How many connections other doors of this process have. @default there are none */
   readonly otherConnections?: () => number;
   /** Told of what befalls the listener itself, such as having no file descriptors left; it goes on listening. */
@@ -82,6 +84,7 @@ interface BunRuntime {
   serve(options: {
     hostname: string;
     port: number;
+    reusePort: boolean;
     idleTimeout: number;
     maxRequestBodySize: number;
     fetch: (request: Request, server: BunServer) => Response | Promise<Response>;
@@ -133,6 +136,7 @@ function serveOnBun(bun: BunRuntime, options: HttpServeOptions): HttpServer {
     bun.serve({
       hostname: options.host,
       port,
+      reusePort: options.reusePort ?? false,
       // Whole seconds, at most 255.
       idleTimeout: Math.min(255, Math.ceil((options.idle_ms ?? DEFAULT_IDLE_MS) / 1000)),
       maxRequestBodySize: options.maxBody_bytes ?? DEFAULT_MAX_BODY_BYTES,
@@ -246,10 +250,10 @@ function inTurn(handle: NodeHandler): NodeHandler {
   };
 }
 
-function listening(server: Server, { host, port }: HttpServeOptions): Promise<void> {
+function listening(server: Server, { host, port, reusePort = false }: HttpServeOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
       server.off("error", reject);
       resolve();
     });

@@ -35,7 +35,7 @@ import { ServerStats } from "./stats.ts";
 import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
 import { MAX_THREADS } from "./threads/max_threads.ts";
-import { startThreadPool } from "./threads/pool.ts";
+import { startThreadPool, type ThreadPool } from "./threads/pool.ts";
 import { startUdpServer, type UdpServer } from "./udp/udp_server.ts";
 
 /** How a server is to run. */
@@ -83,7 +83,7 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
    */
   readonly traceContext?: (headers: Headers) => unknown;
   /**
-   * How many threads hold the connections of clients over TCP. With more than one they are threads beside the one that
+   * How many threads hold the connections of clients over TCP and HTTP. With more than one they are threads beside the one that
    * owns the data; with one it does that too, which costs the least. Only on Linux.
    * @default 1
    */
@@ -217,16 +217,17 @@ async function start(
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     ...(replica === null ? {} : { acceptPeer: replica.acceptPeer }),
   };
-  const tcp: TcpServer = threads === 1
-    ? await startTcpServer(door)
+  const pool: ThreadPool | null = threads === 1
+    ? null
     : await startThreadPool({ ...door, threads, onFailure: (error) => failure.tell(error) });
+  const tcp: TcpServer = pool ?? await startTcpServer(door);
   stops.push(() => tcp.close(deadline_ms));
   bound.tcp = tcp.port;
   const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
   stops.push(() => udp.close());
   const http = options.httpPort === 0
     ? null
-    : await startHttp(options, service, metrics, figures, base, tcp, logins, logger);
+    : await startHttp(options, service, metrics, figures, base, { tcp, pool }, logins, logger);
   if (http !== null) stops.push(() => http.close(deadline_ms));
 
   return {
@@ -323,7 +324,7 @@ async function startHttp(
   metrics: ServerMetrics,
   figures: () => Figures,
   { log, replica }: Base,
-  tcp: TcpServer,
+  { tcp, pool }: { readonly tcp: TcpServer; readonly pool: ThreadPool | null },
   logins: Logins,
   logger: Logger,
 ): Promise<HttpServer & Pick<HttpApp, "recheck">> {
@@ -342,15 +343,19 @@ async function startHttp(
     ...(replica === null || replica.peerFetch === null ? {} : { peerFetch: replica.peerFetch }),
     onError: (error) => logger.error("an HTTP request failed unexpectedly: {error}", { error }),
   });
-  const server = await serveHttp({
+  const maxBody_bytes = Math.max(4 * service.store.limits.maxCommandBytes, replica?.maxPeerRequest_bytes ?? 0);
+  const port = options.httpPort ?? 0;
+  // A login is the owner's to decide, and a span is made where the tracer is.
+  const relaysAll = !logins.isOpen || options.tracer !== undefined;
+  const server = await (pool?.serveHttp({ service, http: app, port, maxBody_bytes, relaysAll }) ?? serveHttp({
     fetch: app.fetch,
-    maxBody_bytes: Math.max(4 * service.store.limits.maxCommandBytes, replica?.maxPeerRequest_bytes ?? 0),
+    maxBody_bytes,
     host: options.host ?? "127.0.0.1",
-    port: options.httpPort ?? 0,
+    port,
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     otherConnections: () => tcp.connections(),
     onError: (error) => logger.warning("the HTTP door: {error}", { error }),
-  });
+  }));
   return {
     port: server.port,
     recheck: () => app.recheck(),

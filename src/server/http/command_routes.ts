@@ -4,7 +4,7 @@
  * @module
  */
 import { resultToJson, txnFromJson } from "../../core/kv/json/json_form.ts";
-import type { Service } from "../service.ts";
+import type { CommandService } from "./command_service.ts";
 import { boundResult } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
 import type { HttpGate } from "./gate.ts";
@@ -16,7 +16,7 @@ import { check, txnSchema } from "./schemas.ts";
 import { settle } from "./settle.ts";
 
 /** Serves `POST /v1/txn`; bodies have at most `limit` bytes. */
-export function postTxn(service: Service, gate: HttpGate, bodies: Bodies, limit: number): Handler {
+export function postTxn(service: CommandService, gate: HttpGate, bodies: Bodies, limit: number): Handler {
   return async (c) => {
     const once = onceHeaders(c.req.raw.headers);
     const txn = txnFromJson(check(txnSchema, await bodies.json(c.req.raw, limit)));
@@ -30,7 +30,7 @@ export function postTxn(service: Service, gate: HttpGate, bodies: Bodies, limit:
 
 /** Serves `PUT` and `DELETE` of a session: opens it, or shows that it is there, with its incarnation; closes it. */
 export function changeSession(
-  service: Service,
+  service: CommandService,
   gate: HttpGate,
   type: "openSession" | "closeSession",
 ): Handler {

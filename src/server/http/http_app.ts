@@ -13,22 +13,23 @@ import type { LogStatus } from "../../ports/log.ts";
 import type { Logins } from "../access/logins.ts";
 import type { LogLevels } from "../log_levels.ts";
 import { METRICS_MEDIA_TYPE } from "../metrics/exposition.ts";
+import type { RequestResult } from "../metrics/door_metrics.ts";
 import { metricsText } from "../metrics/metrics_page.ts";
 import { ServerMetrics } from "../metrics/server_metrics.ts";
 import type { Service } from "../service.ts";
 import type { ServerStats } from "../stats.ts";
 import { type ClusterFigures, type Figures, type MemoryFigures, type ServerInfo, statusPage } from "../status_page.ts";
-import { changeSession, postTxn } from "./command_routes.ts";
 import { DEFAULT_FEED_LIMITS, type FeedLimits } from "./event_feed.ts";
 import { HttpGate } from "./gate.ts";
-import { deleteEntry, getEntry, type Handler, putEntry } from "./kv_routes.ts";
+import { commandRoutes, jsonLimit, type Method, type Route } from "./door_routes.ts";
+import type { Handler } from "./kv_routes.ts";
 import { getHealth, getReadiness } from "./health_routes.ts";
 import { HttpMeters } from "./http_meters.ts";
 import { getLogLevels, putLogLevel } from "./log_level_route.ts";
 import { HttpProblem, problemBody, problemOf, problemResponse } from "./problem.ts";
-import { deleteEntries, listEntries, listEvents } from "./range_routes.ts";
+import { listEvents } from "./range_routes.ts";
 import { Bodies, DEFAULT_BODY_MS } from "./request_body.ts";
-import { KV_ROUTE, routeOf, SESSION_ROUTE } from "./request_target.ts";
+import { routeOf } from "./request_target.ts";
 import { createRpcApp } from "./rpc_app.ts";
 import { DEFAULT_SNAPSHOT_LIMITS, type SnapshotLimits, SnapshotRoute } from "./snapshot_route.ts";
 import { Watches } from "./watch_route.ts";
@@ -69,17 +70,13 @@ export interface HttpApp {
   readonly app: Hono;
   /** Answers one request; `address` says where it comes from. */
   readonly fetch: (request: Request, address?: () => string) => Response | Promise<Response>;
+  /** Counts a request that another thread has answered, which took so long there. */
+  count(method: string, path: string, result: RequestResult, duration_ms: number): void;
   /** Users may be others now: ends the watches of those who would not be let in as they were. */
   recheck(): void;
   /** Ends the watches and gives up snapshots, so that a server that is closing need not wait for them. */
   close(): void;
 }
-
-type Method = "GET" | "PUT" | "POST" | "DELETE";
-type Route = readonly [method: Method, path: string, handler: Handler];
-
-/** JSON spells what is in it out: escapes and base64 make a command up to this many times as long. */
-const JSON_EXPANSION = 2;
 
 /** Pages that need no password: those that tell an orchestrator whether to restart or to send load. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
@@ -89,7 +86,6 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { service, stats, peerFetch, metrics = new ServerMetrics(options.clock) } = options;
   // Replicas show who they are in their own way.
   const isPeers = (path: string): boolean => peerFetch !== undefined && path === PEER_PATH;
-  const bodyLimit = service.store.limits.maxCommandBytes * JSON_EXPANSION;
   const bodies = new Bodies(options.clock, options.body_ms ?? DEFAULT_BODY_MS);
   const gate = new HttpGate(options.logins, stats, (path) => OPEN_PATHS.has(path) || isPeers(path));
   const watches = new Watches(service, options.clock, { ...DEFAULT_FEED_LIMITS, ...options.feedLimits });
@@ -100,14 +96,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     limits: { ...DEFAULT_SNAPSHOT_LIMITS, ...options.snapshotLimits },
   });
   const routes: readonly Route[] = [
-    ["GET", KV_ROUTE, getEntry(service, gate)],
-    ["PUT", KV_ROUTE, putEntry(service, gate, bodies)],
-    ["DELETE", KV_ROUTE, deleteEntry(service, gate)],
-    ["GET", "/v1/kv", listEntries(service, gate)],
-    ["DELETE", "/v1/kv", deleteEntries(service, gate)],
-    ["POST", "/v1/txn", postTxn(service, gate, bodies, bodyLimit)],
-    ["PUT", SESSION_ROUTE, changeSession(service, gate, "openSession")],
-    ["DELETE", SESSION_ROUTE, changeSession(service, gate, "closeSession")],
+    ...commandRoutes(service, gate, bodies),
     ["GET", "/v1/watch", watches.handler(gate)],
     ["GET", "/v1/events", listEvents(service, gate)],
     ["GET", "/v1/snapshot", snapshots.handler(gate)],
@@ -117,7 +106,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const app = new Hono({ getPath: routeOf });
   if (!options.logins.isOpen) app.use("*", gate.middleware());
   for (const [method, path, handler] of routes) app.on(method, path, handler);
-  app.route("/", createRpcApp(service, gate, bodies, bodyLimit));
+  app.route("/", createRpcApp(service, gate, bodies, jsonLimit(service)));
   if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
   const served = [...routes, ["POST", "/v1/rpc"]] as const;
   app.notFound(unserved(served));
@@ -129,6 +118,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const answer = (request: Request): Response | Promise<Response> => app.fetch(request);
   return {
     app,
+    count: (method, path, result, duration_ms) => meters.count(method, path, result, duration_ms),
     recheck: () => watches.recheck(gate),
     fetch: (request, address) => {
       if (peerFetch !== undefined && request.url.endsWith(PEER_PATH)) return answer(request);

@@ -39,9 +39,16 @@ export class HttpMeters {
     return given instanceof Promise ? given.then(end) : end(given);
   }
 
+  /** Counts a request that another thread has answered, which took so long there. */
+  count(method: string, path: string, result: RequestResult, duration_ms: number): void {
+    this.#meterFor(method, path).end(result, this.#metrics.turns.now() - duration_ms);
+  }
+
   #meterOf(request: Request): CommandMeter {
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    const path = routeOf(request);
+    return this.#meterFor(request.method === "HEAD" ? "GET" : request.method, routeOf(request));
+  }
+
+  #meterFor(method: string, path: string): CommandMeter {
     if (this.#routes.get(method)?.has(path) !== true) return this.#door.meter("unserved", "other");
     let meters = this.#meters.get(method);
     if (meters === undefined) this.#meters.set(method, meters = new Map());
@@ -64,7 +71,7 @@ function kindOf(method: string, path: string): "read" | "write" | "other" {
 }
 
 /** An absent key and a condition that does not hold are answers, not refusals. */
-function resultOf(status: number): RequestResult {
+export function resultOf(status: number): RequestResult {
   if (status < 400 || status === 404 || status === 412) return "ok";
   if (status < 500) return "refused";
   // The one failure of the server's that has this status says that nobody knows.

@@ -7,9 +7,9 @@
 import type { Context } from "hono";
 import type { Key } from "../../codec/bytes.ts";
 import { type Compare, type Expiry, type Get, NO_EXPIRY, type Operation } from "../../core/kv/command.ts";
-import type { Entry, PutResult, Result } from "../../core/kv/result.ts";
+import type { PutResult, Result } from "../../core/kv/result.ts";
 import type { Consistency } from "../../core/kv/stale_read.ts";
-import type { Service } from "../service.ts";
+import type { CommandService, EntryFigures } from "./command_service.ts";
 import { onceHeaders, withOnce } from "./exactly_once.ts";
 import type { HttpGate } from "./gate.ts";
 import { entityTag, noneMatchNames, type Precondition, preconditionOf } from "./preconditions.ts";
@@ -26,7 +26,7 @@ const GET_PARAMETERS: readonly string[] = ["consistency"];
 const NO_PARAMETERS: readonly string[] = [];
 
 /** Serves `GET` and `HEAD`. */
-export function getEntry(service: Service, gate: HttpGate): Handler {
+export function getEntry(service: CommandService, gate: HttpGate): Handler {
   return (c) => {
     const request = c.req.raw;
     const key = keyInPath(request.url);
@@ -70,7 +70,7 @@ function answerGet(request: Request, result: Result): Response {
 }
 
 /** What every answer about an entry says of it. */
-function entryHeaders(entry: Omit<Entry, "value">, revision: number): Record<string, string> {
+function entryHeaders(entry: EntryFigures, revision: number): Record<string, string> {
   const headers: Record<string, string> = {
     "ETag": entityTag(entry.modRevision),
     "KV-Revision": String(revision),
@@ -113,7 +113,7 @@ function unguarded(result: Result): Result | null {
   return result.results[0] ?? null;
 }
 
-function preconditionFailed(entry: Entry | undefined, detail: string): Response {
+function preconditionFailed(entry: EntryFigures | undefined, detail: string): Response {
   return problemResponse(
     problemBody("PRECONDITION_FAILED", detail),
     entry === undefined ? {} : { "ETag": entityTag(entry.modRevision) },
@@ -123,7 +123,7 @@ function preconditionFailed(entry: Entry | undefined, detail: string): Response 
 const NEVER_MATCHES = "the entity tag is not one of this server's, so it names no entry";
 
 /** Serves `PUT`. */
-export function putEntry(service: Service, gate: HttpGate, bodies: Bodies): Handler {
+export function putEntry(service: CommandService, gate: HttpGate, bodies: Bodies): Handler {
   const { store } = service;
   return (c) => {
     const request = c.req.raw;
@@ -155,7 +155,7 @@ export function putEntry(service: Service, gate: HttpGate, bodies: Bodies): Hand
 }
 
 /** The entry as the put left it, from the one before; its expiry is not known. */
-function writtenEntry({ revision, previous }: PutResult): Omit<Entry, "value"> {
+function writtenEntry({ revision, previous }: PutResult): EntryFigures {
   return {
     version: (previous?.version ?? 0) + 1,
     createRevision: previous?.createRevision ?? revision,
@@ -164,7 +164,7 @@ function writtenEntry({ revision, previous }: PutResult): Omit<Entry, "value"> {
   };
 }
 
-function answerPut(result: PutResult, entry: Omit<Entry, "value"> | undefined): Response {
+function answerPut(result: PutResult, entry: EntryFigures | undefined): Response {
   // A time in the past has removed the key at once.
   if (entry === undefined) {
     return new Response(null, { status: 204, headers: { "KV-Revision": String(result.revision) } });
@@ -187,7 +187,7 @@ function explain(precondition: Precondition): string {
 }
 
 /** Serves `DELETE`. */
-export function deleteEntry(service: Service, gate: HttpGate): Handler {
+export function deleteEntry(service: CommandService, gate: HttpGate): Handler {
   const { store } = service;
   return (c) => {
     const { url, headers } = c.req.raw;

@@ -10,6 +10,7 @@ import type { Range } from "../../core/kv/command.ts";
 import { eventToJson, keyedEntryToJson } from "../../core/kv/json/json_form.ts";
 import type { RangeResult, WatchEvent } from "../../core/kv/result.ts";
 import type { Service } from "../service.ts";
+import type { CommandService } from "./command_service.ts";
 import { fittingEntries, MAX_ANSWER_BYTES } from "./bound_result.ts";
 import { onceHeaders, parseSession, withOnce } from "./exactly_once.ts";
 import type { HttpGate } from "./gate.ts";
@@ -61,7 +62,7 @@ function afterCursor(range: KeyRange, cursor: Key | null, reverse: boolean): Key
 }
 
 /** Serves `GET /v1/kv`. */
-export function listEntries(service: Service, gate: HttpGate): Handler {
+export function listEntries(service: CommandService, gate: HttpGate): Handler {
   return (c) => {
     const query = new Query(c.req.raw.url, LIST_PARAMETERS);
     const reverse = query.flag("reverse");
@@ -107,7 +108,7 @@ function page(result: RangeResult, keysOnly: boolean): Record<string, unknown> {
 }
 
 /** Serves `DELETE /v1/kv`. */
-export function deleteEntries(service: Service, gate: HttpGate): Handler {
+export function deleteEntries(service: CommandService, gate: HttpGate): Handler {
   return (c) => {
     const { url, headers } = c.req.raw;
     const query = new Query(url, RANGE_PARAMETERS);

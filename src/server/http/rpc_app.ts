@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import type { BlankEnv } from "hono/types";
 import { commandFromJson, type JsonCommand, type JsonResult, resultToJson } from "../../core/kv/json/json_form.ts";
 import { type Consistency, staleReadOf } from "../../core/kv/stale_read.ts";
-import type { Service } from "../service.ts";
+import type { CommandService } from "./command_service.ts";
 import { boundResult } from "./bound_result.ts";
 import type { HttpGate } from "./gate.ts";
 import { consistencyOf } from "./kv_routes.ts";
@@ -48,7 +48,7 @@ export type RpcSchema = {
 export type RpcApp = Hono<BlankEnv, RpcSchema, "/">;
 
 /** Serves the route; bodies have at most `limit` bytes. What it throws is the error handler's of the app around it. */
-export function createRpcApp(service: Service, gate: HttpGate, bodies: Bodies, limit: number): RpcApp {
+export function createRpcApp(service: CommandService, gate: HttpGate, bodies: Bodies, limit: number): RpcApp {
   return new Hono().post("/v1/rpc", jsonBody(commandSchema, bodies, limit), async (c) => {
     const command = commandFromJson(c.req.valid("json"));
     gate.permit(c.req.raw, command);

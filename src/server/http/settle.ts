@@ -9,6 +9,7 @@ import type { Command, ReadOperation } from "../../core/kv/command.ts";
 import type { Consistency } from "../../core/kv/stale_read.ts";
 import type { Result } from "../../core/kv/result.ts";
 import type { Done, Service } from "../service.ts";
+import type { CommandService } from "./command_service.ts";
 
 /**
  * The result of a read: at once where the barrier calls back at once, else as a promise.
@@ -16,7 +17,7 @@ import type { Done, Service } from "../service.ts";
  * @throws {KvError} when the barrier fails
  */
 export function settleRead(
-  service: Service,
+  service: CommandService,
   operation: ReadOperation,
   consistency: Consistency = "linearizable",
 ): Result | Promise<Result> {
@@ -47,7 +48,11 @@ export function settleRead(
  * Executes a command; `use` turns its result into what is wanted, in the turn in which the command was applied:
  * what it reads from the store is the state that the command left.
  */
-export function settle<Value>(service: Service, command: Command, use: (result: Result) => Value): Promise<Value> {
+export function settle<Value>(
+  service: CommandService,
+  command: Command,
+  use: (result: Result) => Value,
+): Promise<Value> {
   return new Promise((resolve, reject) => {
     service.execute(command, (error, result) => {
       if (error !== null || result === null) {

@@ -17,10 +17,13 @@
  * | owner | `taken` | a number, and whether the client is limited | so many more bytes of requests were executed |
  * | owner | `end`, `destroy` | | as in `RespTransport` |
  *
+ * What is said of HTTP is in `http_items.ts`.
+ *
  * @module
  */
 import { ByteReader } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
+import type { HttpItemKind } from "./http_items.ts";
 
 /** The kinds of items. */
 export const ITEM = {
@@ -67,7 +70,7 @@ export class Outbox {
   }
 
   /** Begins an item; what its kind has besides is written to what this returns, before the next item begins. */
-  begin(kind: ItemKind, connection: number): ByteWriter {
+  begin(kind: ItemKind | HttpItemKind, connection: number): ByteWriter {
     if (this.#writer.length > MOST_BYTES) this.#send();
     this.due();
     this.#writer.u8(kind);

@@ -13,6 +13,8 @@ import type { ServerContext } from "../resp/server_context.ts";
 import type { RespTransport } from "../resp/transport.ts";
 import { ITEM, type Item, Outbox, type Post, readBatch } from "./batch.ts";
 import { EncodedRequests } from "./encoded_requests.ts";
+import { FIRST_HTTP_ITEM } from "./http_items.ts";
+import { HttpNear, type HttpNearOptions } from "./http_near.ts";
 import { addDifferences } from "./stats_differences.ts";
 
 /** The thread hears of this many bytes of requests at once that were begun to be executed. */
@@ -34,12 +36,18 @@ export class DoorLink {
   readonly #outbox: Outbox;
   readonly #clients: Map<number, NearClient> = new Map();
   readonly #peers: Map<number, NearPeer> = new Map();
+  #http: HttpNear | null = null;
 
   constructor({ context, post, acceptPeer }: DoorLinkOptions) {
     this.#context = context;
     this.#acceptPeer = acceptPeer;
     // What becomes ready in one step of the event loop leaves together, and waits for nothing else.
     this.#outbox = new Outbox(post, queueMicrotask);
+  }
+
+  /** Answers what comes over HTTP. */
+  openHttp(options: HttpNearOptions): void {
+    this.#http = new HttpNear(options, (kind, request) => this.#outbox.begin(kind, request));
   }
 
   /** Does what the thread says. */
@@ -51,11 +59,17 @@ export class DoorLink {
   lose(): void {
     for (const { connection } of this.#clients.values()) connection.onClosed();
     for (const peer of this.#peers.values()) peer.onClosed();
+    this.#http?.lose();
     this.#clients.clear();
     this.#peers.clear();
   }
 
-  #take({ kind, connection: id, reader }: Item): void {
+  #take(item: Item): void {
+    const { kind, connection: id, reader } = item;
+    if (kind >= FIRST_HTTP_ITEM && this.#http !== null) {
+      this.#http.take(item);
+      return;
+    }
     switch (kind) {
       case ITEM.stats:
         this.#count(reader);

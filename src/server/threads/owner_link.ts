@@ -17,6 +17,8 @@ import { ServerStats } from "../stats.ts";
 import type { DoorContext } from "../tcp_server.ts";
 import { ITEM, type ItemKind, Outbox, type Post, readBatch } from "./batch.ts";
 import { writeFault, writeRequest } from "./encoded_requests.ts";
+import { HttpFar, type HttpFarOptions } from "./http_far.ts";
+import { FIRST_HTTP_ITEM } from "./http_items.ts";
 import { writeDifferences } from "./stats_differences.ts";
 
 /** How many bytes of a client's requests may wait at the owner; one request may have more. */
@@ -52,6 +54,8 @@ export class OwnerLink implements DoorContext {
   readonly #options: OwnerLinkOptions;
   readonly #connections: Map<number, Hears> = new Map();
   readonly #outbox: Outbox;
+  /** Hears what is said of HTTP. */
+  #http: HttpFar | null = null;
   /** What the owner knows of {@link stats}. */
   readonly #told: ServerStats = new ServerStats();
   #nextId = 1;
@@ -102,6 +106,18 @@ export class OwnerLink implements DoorContext {
     this.#options.onNotice(message);
   }
 
+  /** Makes the door for HTTP, whose requests go to the owner too. */
+  openHttp(options: Omit<HttpFarOptions, "begin" | "stats" | "clock" | "onNotice">): HttpFar {
+    this.#http = new HttpFar({
+      ...options,
+      clock: this.clock,
+      stats: this.stats,
+      begin: (kind, request) => this.#outbox.begin(kind, request),
+      onNotice: (message) => this.notice(message),
+    });
+    return this.#http;
+  }
+
   /** Tells the owner what was only counted. */
   flush(): void {
     this.#outbox.flush();
@@ -109,7 +125,10 @@ export class OwnerLink implements DoorContext {
 
   /** Does what the owner says. */
   receive(batch: Uint8Array): void {
-    readBatch(batch, ({ kind, connection, reader }) => obey(kind, reader, this.#connections.get(connection)));
+    readBatch(batch, (item) => {
+      if (item.kind >= FIRST_HTTP_ITEM && this.#http !== null) this.#http.take(item);
+      else obey(item.kind, item.reader, this.#connections.get(item.connection));
+    });
   }
 }
 

@@ -1,15 +1,17 @@
 /**
- * The TCP door of a server with several threads. Each listens on the same port, and the system divides the clients among
+ * The doors of a server with several threads. Each listens on the same ports, and the system divides the clients among
  * them; this thread alone owns the state, and executes what the others hand it.
  *
  * @module
  */
 import { createServer } from "node:net";
 import type { PeerSocket } from "../../adapters/peers/peer_socket.ts";
+import type { HttpServer } from "../../adapters/http_serve.ts";
 import { KvError } from "../../core/errors.ts";
 import type { ServerContext } from "../resp/server_context.ts";
 import type { TcpServer } from "../tcp_server.ts";
 import { DoorLink } from "./door_link.ts";
+import type { HttpNearOptions } from "./http_near.ts";
 import { type ServerThread, startThread } from "./thread.ts";
 
 /** How a door with several threads is opened. */
@@ -28,8 +30,24 @@ export interface ThreadPoolOptions {
   readonly onFailure: (error: KvError) => void;
 }
 
+/** The HTTP door of several threads. */
+export interface PoolHttpOptions extends HttpNearOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  /** The most bytes of a body. */
+  readonly maxBody_bytes: number;
+  /** Whether the owner must see every request. */
+  readonly relaysAll: boolean;
+}
+
+/** The doors of several threads. */
+export interface ThreadPool extends TcpServer {
+  /** Opens an HTTP door, too. Rejects when it cannot listen. Close it before the other. */
+  serveHttp(options: PoolHttpOptions): Promise<HttpServer>;
+}
+
 /** Opens a TCP door with several threads. Rejects when it cannot listen. */
-export async function startThreadPool(options: ThreadPoolOptions): Promise<TcpServer> {
+export async function startThreadPool(options: ThreadPoolOptions): Promise<ThreadPool> {
   const { threads, host, context, maxConnections, acceptPeer } = options;
   const port = await freePort(host, options.port);
   const connections = new SharedArrayBuffer(4);
@@ -73,6 +91,21 @@ export async function startThreadPool(options: ThreadPoolOptions): Promise<TcpSe
   return {
     port,
     connections: () => new Int32Array(connections)[0]!,
+    serveHttp: async ({ port: wanted, maxBody_bytes, relaysAll, ...near }) => {
+      const httpPort = await freePort(host, wanted);
+      const { limits } = near.service.store;
+      const task = { port: httpPort, limits, relaysAll, maxBody_bytes };
+      await Promise.all(all.map(({ thread, link }) => {
+        link.openHttp(near);
+        return thread.openHttp(task);
+      }));
+      return {
+        port: httpPort,
+        close: async (deadline_ms) => {
+          await Promise.all(all.map(({ thread }) => thread.closeHttp(deadline_ms)));
+        },
+      };
+    },
     close: async (deadline_ms = CLOSE_DEADLINE_MS) => {
       await Promise.all(all.map(async ({ thread, link }) => {
         await thread.close(deadline_ms);

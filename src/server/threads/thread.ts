@@ -8,10 +8,12 @@
  * @module
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { type HttpServer, serveHttp } from "../../adapters/http_serve.ts";
 import { systemClock } from "../../adapters/system_clock.ts";
 import type { ParserLimits } from "../resp/parser.ts";
 import { type Places, startTcpServer, type TcpServer } from "../tcp_server.ts";
 import type { Post } from "./batch.ts";
+import type { HttpFarOptions } from "./http_far.ts";
 import { OwnerLink } from "./owner_link.ts";
 
 /** What a thread is to do. */
@@ -32,14 +34,21 @@ export interface ThreadTask {
 /** What a thread says beside its batches. */
 type Report =
   | { readonly type: "listening" }
+  | { readonly type: "httpListening" }
   | { readonly type: "notListening"; readonly message: string; readonly code: string | undefined }
+  | { readonly type: "httpClosed" }
   | { readonly type: "notice"; readonly message: string }
   | { readonly type: "closed" };
 
 /** What a thread is told beside its batches. */
-interface CloseOrder {
-  readonly type: "close";
-  readonly deadline_ms: number;
+type Order =
+  | { readonly type: "close" | "closeHttp"; readonly deadline_ms: number }
+  | { readonly type: "openHttp"; readonly http: HttpTask };
+
+/** How a thread is to serve HTTP. */
+export interface HttpTask extends Pick<HttpFarOptions, "limits" | "relaysAll" | "maxBody_bytes"> {
+  /** The port, on which other threads listen too. */
+  readonly port: number;
 }
 
 /** Who hears a thread. */
@@ -55,6 +64,10 @@ export interface ServerThread {
   /** Resolves when it listens. Rejects when it cannot, as listening in this thread would. */
   readonly listening: Promise<void>;
   readonly post: Post;
+  /** Has it serve HTTP too. Rejects when it cannot listen. */
+  openHttp(task: HttpTask): Promise<void>;
+  /** Ends that. */
+  closeHttp(deadline_ms: number): Promise<void>;
   /** As the `close` of a {@link TcpServer}, then ends it. */
   close(deadline_ms: number): Promise<void>;
   /** Ends it at once. */
@@ -79,6 +92,7 @@ export function startThread(task: ThreadTask, listener: ThreadListener): ServerT
   let isEnding = false;
   let isDead = false;
   let onClosed = (): void => {};
+  let onHttpClosed = (): void => {};
   let onListening = (): void => {};
   let onNotListening = (_error: Error): void => {};
   const listening = new Promise<void>((resolve, reject) => {
@@ -90,11 +104,13 @@ export function startThread(task: ThreadTask, listener: ThreadListener): ServerT
     isDead = true;
     onNotListening(new Error(`a thread for clients has ended: ${reason}`));
     onClosed();
+    onHttpClosed();
     listener.onDeath(reason);
   };
   worker.on("message", (message: Uint8Array | Report) => {
     if (message instanceof Uint8Array) listener.onBatch(message);
-    else if (message.type === "listening") onListening();
+    else if (message.type === "listening" || message.type === "httpListening") onListening();
+    else if (message.type === "httpClosed") onHttpClosed();
     else if (message.type === "notListening") onNotListening(errorLike(message));
     else if (message.type === "notice") listener.onNotice(message.message);
     else onClosed();
@@ -112,10 +128,25 @@ export function startThread(task: ThreadTask, listener: ThreadListener): ServerT
     post: (batch) => {
       if (!isDead) worker.postMessage(batch, [batch.buffer as ArrayBuffer]);
     },
+    openHttp: (http) =>
+      new Promise((resolve, reject) => {
+        onListening = resolve;
+        onNotListening = reject;
+        if (isDead) reject(new Error("the thread has ended"));
+        else worker.postMessage({ type: "openHttp", http } satisfies Order);
+      }),
+    closeHttp: async (deadline_ms) => {
+      if (isDead) return;
+      const closed = new Promise<void>((resolve) => onHttpClosed = resolve);
+      worker.postMessage({ type: "closeHttp", deadline_ms } satisfies Order);
+      const timer = systemClock.after(deadline_ms + STUCK_MS, onHttpClosed);
+      await closed;
+      timer.cancel();
+    },
     close: async (deadline_ms) => {
       if (!isDead) {
         const closed = new Promise<void>((resolve) => onClosed = resolve);
-        worker.postMessage({ type: "close", deadline_ms } satisfies CloseOrder);
+        worker.postMessage({ type: "close", deadline_ms } satisfies Order);
         // It cuts its clients off at the deadline, unless it does nothing any more.
         const timer = systemClock.after(deadline_ms + STUCK_MS, onClosed);
         await closed;
@@ -144,6 +175,22 @@ export function sharedPlaces(connections: SharedArrayBuffer, most: number): Plac
   };
 }
 
+/** Opens the door for HTTP. */
+function serveHttpIn(link: OwnerLink, task: ThreadTask, { port, ...options }: HttpTask): Promise<HttpServer> {
+  const door = link.openHttp(options);
+  const tcpConnections = new Int32Array(task.connections);
+  return serveHttp({
+    fetch: (request, address) => door.fetch(request, address),
+    host: task.host,
+    port,
+    reusePort: true,
+    maxBody_bytes: options.maxBody_bytes,
+    maxConnections: task.maxConnections,
+    otherConnections: () => Atomics.load(tcpConnections, 0),
+    onError: (error) => link.notice(`the HTTP door: ${error instanceof Error ? error.message : String(error)}`),
+  });
+}
+
 /** The far end: opens the door. */
 async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Promise<void> {
   const say = (report: Report): void => port.postMessage(report);
@@ -169,15 +216,31 @@ async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Pr
     say({ type: "notListening", message, code });
     return;
   }
-  port.on("message", (message: Uint8Array | CloseOrder) => {
-    if (message instanceof Uint8Array) {
-      link.receive(message);
-      return;
+  let http: HttpServer | null = null;
+  const openHttp = async (httpTask: HttpTask): Promise<void> => {
+    try {
+      http = await serveHttpIn(link, task, httpTask);
+      say({ type: "httpListening" });
+    } catch (error) {
+      const { message, code } = error as Error & { readonly code?: string };
+      say({ type: "notListening", message, code });
     }
-    void server.close(message.deadline_ms).then(() => {
-      link.flush();
-      say({ type: "closed" });
-    });
+  };
+  const closeHttp = async (deadline_ms: number): Promise<void> => {
+    await http?.close(deadline_ms);
+    link.flush();
+    say({ type: "httpClosed" });
+  };
+  port.on("message", (message: Uint8Array | Order) => {
+    if (message instanceof Uint8Array) link.receive(message);
+    else if (message.type === "openHttp") void openHttp(message.http);
+    else if (message.type === "closeHttp") void closeHttp(message.deadline_ms);
+    else {
+      void server.close(message.deadline_ms).then(() => {
+        link.flush();
+        say({ type: "closed" });
+      });
+    }
   });
   say({ type: "listening" });
 }
