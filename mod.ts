@@ -71,6 +71,7 @@ export { createMemoryTransports } from "./src/adapters/memory_transport.ts";
 export * from "./src/adapters/client.ts";
 
 export { startServer } from "./src/server/start_server.ts";
+export type { ServerTlsOptions, ServerTlsTexts } from "./src/adapters/tls/server_texts.ts";
 export type { ListeningAddress, RunningServer, ServerOptions } from "./src/server/server.ts";
 export type { LogLevel, LogLevels } from "./src/server/log_levels.ts";
 export type { RequestTracer, TraceSpan, TraceSpanOptions } from "./src/server/metrics/tracing.ts";

@@ -52,7 +52,7 @@ export interface Guards {
   /** Whether clients have to log in. */
   readonly hasLogins: boolean;
   readonly isReplica: boolean;
-  /** Whether replicas have to prove that they are. */
+  /** Whether replicas have to prove that they are, by a secret or by certificates. */
   readonly hasSecret: boolean;
   readonly isInsecure: boolean;
 }
@@ -73,7 +73,8 @@ export function checkExposure({ host, hasLogins, isReplica, hasSecret, isInsecur
   }
   if (isReplica && !hasSecret) {
     throw new UsageError(
-      `${open}, who could pass for a replica; give --cluster-secret-file (openssl rand -base64 32), ${orElse}`,
+      `${open}, who could pass for a replica; give --tls-cert, --tls-key and --tls-ca, or ` +
+        `--cluster-secret-file (openssl rand -base64 32), ${orElse}`,
     );
   }
 }

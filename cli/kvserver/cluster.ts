@@ -13,9 +13,10 @@ import type { Terminal } from "../terminal.ts";
 import { checkExposure, clusterSecretOf, SECRET_VARIABLE } from "./access_files.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import type { ChildProcess, OnLine, Processes, ProcessExit } from "./processes.ts";
-import { failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf, restoreOf } from "./settings.ts";
+import { doorNames, failuresOf, formatAddress, HTTP_PORT_OFFSET, passwordOf, restoreOf } from "./settings.ts";
 import { stopOnSignals } from "./signals.ts";
 import { FLAGS, REPLICAS } from "./table.ts";
+import { tlsOf } from "./tls_files.ts";
 
 /** A replica that was ready and died is started again after this long, and doubled each time up to the most. */
 const FIRST_WAIT_MS = 200;
@@ -32,6 +33,8 @@ interface Plan {
   readonly host: string;
   readonly ports: readonly number[];
   readonly hasHttp: boolean;
+  readonly hasTls: boolean;
+  readonly hasUdp: boolean;
   /** The arguments of the replica at a port. A saved state is restored when it starts first, not when it starts again. */
   readonly args: (port: number, isFirst: boolean) => string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -95,11 +98,12 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
     (path) => terminal.readFile(path),
   );
   const secret = clusterSecretOf(line.get(FLAGS.clusterSecretFile), terminal.env, (path) => terminal.readFile(path));
+  const tls = tlsOf(line, host, (path) => terminal.readFile(path));
   checkExposure({
     host,
-    hasLogins: password !== null || line.get(FLAGS.users) !== undefined,
+    hasLogins: password !== null || line.get(FLAGS.users) !== undefined || tls?.clientAuth === true,
     isReplica: true,
-    hasSecret: secret !== null,
+    hasSecret: secret !== null || tls !== null,
     isInsecure: line.get(FLAGS.insecure),
   });
   const inherited = Object.entries(terminal.env).filter(([name]) => !name.startsWith("KVSERVER_"));
@@ -107,6 +111,8 @@ function planOf(line: CommandLine, terminal: Terminal): Plan {
     host,
     ports,
     hasHttp,
+    hasTls: tls !== null,
+    hasUdp: tls === null || line.get(FLAGS.insecure),
     args: (port, isFirst) => [
       `--port=${port}`,
       ...(hasHttp ? [] : ["--http-port=0"]),
@@ -131,6 +137,9 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     peers,
     replication: line.get(FLAGS.replication),
     users: line.get(FLAGS.users),
+    "tls-cert": line.get(FLAGS.tlsCert),
+    "tls-key": line.get(FLAGS.tlsKey),
+    "tls-ca": line.get(FLAGS.tlsCa),
     transport: line.get(FLAGS.transport),
     "max-key-bytes": line.get(FLAGS.maxKeyBytes),
     "max-value-bytes": line.get(FLAGS.maxValueBytes),
@@ -140,6 +149,7 @@ function sharedArgs(line: CommandLine, peers: string): string[] {
     "log-level": line.get(FLAGS.logLevel),
     "log-format": line.get(FLAGS.logFormat),
     ...(line.get(FLAGS.insecure) ? { insecure: "true" } : {}),
+    ...(line.get(FLAGS.tlsClientAuth) ? { "tls-client-auth": "true" } : {}),
     ...(line.get(FLAGS.leaseReads) ? { "lease-reads": "true" } : {}),
     ...(failures === null ? {} : {
       fail: failures.roles.join(","),
@@ -271,14 +281,18 @@ class Supervisor {
     this.#ready.add(index);
     if (this.#isAnnounced || this.#ready.size < this.#plan.ports.length) return;
     this.#isAnnounced = true;
-    const { host, ports, hasHttp } = this.#plan;
+    const { host, ports, hasHttp, hasTls, hasUdp } = this.#plan;
     const [first, last] = [ports[0]!, ports.at(-1)!];
     const text = this.#isJson
-      ? JSON.stringify({ event: "cluster-ready", version: VERSION, host, ports, http: hasHttp })
-      : `kvserver ${VERSION}: all ${ports.length} replicas are ready: TCP and UDP on ${
+      ? JSON.stringify({ event: "cluster-ready", version: VERSION, host, ports, http: hasHttp, tls: hasTls })
+      : `kvserver ${VERSION}: all ${ports.length} replicas are ready: ${doorNames(hasTls, hasUdp)} on ${
         formatAddress(host, first)
       } to ` +
-        `${last}, ${hasHttp ? `HTTP on ${first + HTTP_PORT_OFFSET} to ${last + HTTP_PORT_OFFSET}` : "HTTP off"}`;
+        `${last}, ${
+          hasHttp
+            ? `${hasTls ? "HTTPS" : "HTTP"} on ${first + HTTP_PORT_OFFSET} to ${last + HTTP_PORT_OFFSET}`
+            : "HTTP off"
+        }`;
     void this.#terminal.write(text + "\n");
   }
 }

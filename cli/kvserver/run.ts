@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger, type Logger } from "@logtape/logtape";
+import type { ServerTlsTexts } from "../../src/adapters/tls/server_texts.ts";
 import type { LogLevels } from "../../src/server/log_levels.ts";
 import { VERSION } from "../../src/version.ts";
 import type { CommandLine } from "../command_line.ts";
@@ -14,16 +15,18 @@ import { isLoopback, usersOf } from "./access_files.ts";
 import { runCluster } from "./cluster.ts";
 import { LOG_CATEGORY, startLogging, stopLogging } from "./logging.ts";
 import { type Processes, STOP_WITH_STDIN } from "./processes.ts";
-import { formatAddress, type Settings, settingsOf } from "./settings.ts";
+import { doorNames, formatAddress, type Settings, settingsOf } from "./settings.ts";
 import { stopOnSignals } from "./signals.ts";
 import { describeStartupError } from "./startup_error.ts";
 import { FLAGS, KVSERVER } from "./table.ts";
+import { tlsOf } from "./tls_files.ts";
 
 /** A server that runs, as this program needs it. */
 export interface Running {
   readonly addresses: {
     readonly tcp: ListeningAddress;
-    readonly udp: ListeningAddress;
+    /** Null when UDP is off. */
+    readonly udp: ListeningAddress | null;
     /** Null when HTTP is off. */
     readonly http: ListeningAddress | null;
   };
@@ -33,6 +36,8 @@ export interface Running {
   onFailure(callback: (error: Error) => void): void;
   /** Takes other users from now on. */
   replaceUsers(users: string): void;
+  /** Shows another certificate from now on. */
+  replaceCertificate(texts: ServerTlsTexts): void;
   /** Finishes what was accepted, syncs, and stops. */
   close(): Promise<void>;
 }
@@ -67,16 +72,9 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
   const stop = stopOnSignals(terminal, (signal) => logger.info("{signal}: stopping", { signal }));
   try {
     const server = await startOrFail(settings, logLevels, start);
-    reload = (): void => reloadAccess(line, terminal, server, logger);
+    reload = (): void => reloadFiles(line, settings, terminal, server, logger);
     const failure = new Promise<Error>((resolve) => server.onFailure(resolve));
-    if (settings.password === null && settings.users === null && !isLoopback(settings.host)) {
-      logger.warning(
-        "listening on {host} without a password (--insecure): whoever can reach it can read and write everything",
-        {
-          host: settings.host,
-        },
-      );
-    }
+    warnOfExposure(settings, logger);
     const abandoned = abandonment(terminal).then(() => logger.info("standard input has ended: stopping"));
     const requested = Promise.race([stop.requested, abandoned]).then(() => null);
     if (settings.cluster !== null) {
@@ -103,21 +101,53 @@ async function serve(line: CommandLine, terminal: Terminal, start: Start): Promi
   }
 }
 
-/** Reads the files again that say who may come in. One that cannot be used changes nothing. */
-function reloadAccess(line: CommandLine, terminal: Terminal, server: Running, logger: Logger): void {
-  try {
-    const hasPassword = (line.get(FLAGS.password) ?? line.get(FLAGS.passwordFile)) !== undefined;
-    const users = usersOf(line.get(FLAGS.users), hasPassword, (path) => terminal.readFile(path));
-    if (users === null) {
-      logger.info("SIGHUP: there is nothing to read again; --users is not given");
-      return;
+/** Says who can read or do what, where others can reach the server. */
+function warnOfExposure({ host, password, users, tls, udp }: Settings, logger: Logger): void {
+  if (tls !== null && !udp) logger.info("UDP is off: datagrams have no TLS; --insecure opens it all the same");
+  else if (tls !== null) logger.warning("UDP is open (--insecure): what goes by datagrams is not encrypted");
+  if (isLoopback(host)) return;
+  if (password === null && users === null && tls?.clientAuth !== true) {
+    logger.warning(
+      "listening on {host} without a password (--insecure): whoever can reach it can read and write everything",
+      { host },
+    );
+  } else if (tls === null) {
+    logger.warning(
+      "listening on {host} without TLS: whoever is on the way can read passwords, tokens and data, and change them; " +
+        "give --tls-cert and --tls-key",
+      { host },
+    );
+  }
+}
+
+/** Reads the files again that say who may come in, and who this server is. One that cannot be used changes nothing. */
+function reloadFiles(line: CommandLine, settings: Settings, terminal: Terminal, server: Running, logger: Logger): void {
+  if (settings.users === null && settings.tls === null) {
+    logger.info("SIGHUP: there is nothing to read again; neither --users nor --tls-cert is given");
+  }
+  const readFile = (path: string): Uint8Array => terminal.readFile(path);
+  const orStay = (reload: () => void): void => {
+    try {
+      reload();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      logger.error("SIGHUP: {message}; everything stays as it was", { message: error.message });
     }
+  };
+  orStay(() => {
+    const hasPassword = (line.get(FLAGS.password) ?? line.get(FLAGS.passwordFile)) !== undefined;
+    const users = usersOf(line.get(FLAGS.users), hasPassword, readFile);
+    if (users === null) return;
     server.replaceUsers(users);
     logger.info("SIGHUP: the users of {file} from now on", { file: line.get(FLAGS.users) });
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    logger.error("SIGHUP: {message}; everything stays as it was", { message: error.message });
-  }
+  });
+  orStay(() => {
+    const { cluster } = settings;
+    const tls = tlsOf(line, cluster === null ? null : cluster.peers[cluster.id]!.host, readFile);
+    if (tls === null) return;
+    server.replaceCertificate(tls);
+    logger.info("SIGHUP: the certificate of {file} from now on", { file: line.get(FLAGS.tlsCert) });
+  });
 }
 
 /** Whoever started this process as a part of theirs is gone. Never resolves for a process that stands alone. */
@@ -152,14 +182,25 @@ function readyLine(server: Running, settings: Settings, format: "text" | "json")
   const { tcp, udp, http } = server.addresses;
   if (format === "json") {
     const replica = settings.cluster === null ? {} : { id: settings.cluster.id };
-    return JSON.stringify({ event: "ready", version: VERSION, ...replica, tcp, udp, http, dataDir: settings.dataDir }) +
+    return JSON.stringify({
+      event: "ready",
+      version: VERSION,
+      ...replica,
+      tcp,
+      udp,
+      http,
+      tls: settings.tls !== null,
+      dataDir: settings.dataDir,
+    }) +
       "\n";
   }
+  const hasTls = settings.tls !== null;
   const main = formatAddress(tcp.host, tcp.port);
-  const parts = tcp.host === udp.host && tcp.port === udp.port
-    ? [`TCP and UDP on ${main}`]
-    : [`TCP on ${main}`, `UDP on ${formatAddress(udp.host, udp.port)}`];
-  parts.push(http === null ? "HTTP off" : `HTTP on ${formatAddress(http.host, http.port)}`);
+  const parts = udp === null || (tcp.host === udp.host && tcp.port === udp.port)
+    ? [`${doorNames(hasTls, udp !== null)} on ${main}`]
+    : [`${doorNames(hasTls, false)} on ${main}`, `UDP on ${formatAddress(udp.host, udp.port)}`];
+  const web = hasTls ? "HTTPS" : "HTTP";
+  parts.push(http === null ? "HTTP off" : `${web} on ${formatAddress(http.host, http.port)}`);
   parts.push(settings.dataDir === null ? "data in memory only" : `data in ${settings.dataDir}`);
   const { cluster } = settings;
   if (cluster !== null) parts.unshift(`replica ${cluster.id + 1} of ${cluster.peers.length}`);

@@ -6,6 +6,7 @@
  */
 import { isIP } from "node:net";
 import { bytesToText } from "../../src/codec/bytes.ts";
+import type { ServerTlsOptions } from "../../src/adapters/tls/server_texts.ts";
 import type { ClusterOptions } from "../../src/server/cluster/options.ts";
 import type { DurationRange, RoleFailureOptions } from "../../src/server/cluster/role_failures.ts";
 import type { CommandLine } from "../command_line.ts";
@@ -13,6 +14,7 @@ import { UsageError } from "../exit_code.ts";
 import { checkExposure, clusterSecretOf, type ReadFile, usersOf } from "./access_files.ts";
 import { placeAmong } from "./peers.ts";
 import { FLAGS } from "./table.ts";
+import { tlsOf } from "./tls_files.ts";
 
 /** What a server is started with. */
 export interface Settings {
@@ -29,6 +31,10 @@ export interface Settings {
   readonly users: string | null;
   /** What the replicas prove to each other that they know; null for nothing. */
   readonly clusterSecret: string | null;
+  /** Null for no TLS. */
+  readonly tls: ServerTlsOptions | null;
+  /** Whether there is a port for UDP. */
+  readonly udp: boolean;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   readonly maxConnections: number;
@@ -62,11 +68,12 @@ export function settingsOf(
   const cluster = clusterOf(line, port, drawSeed);
   const users = usersOf(line.get(FLAGS.users), password !== null, readFile);
   const clusterSecret = secretOf(line, cluster !== null, env, readFile);
+  const tls = tlsOf(line, cluster === null ? null : hostOf(cluster), readFile);
   checkExposure({
     host: line.get(FLAGS.host),
-    hasLogins: password !== null || users !== null,
+    hasLogins: password !== null || users !== null || tls?.clientAuth === true,
     isReplica: cluster !== null,
-    hasSecret: clusterSecret !== null,
+    hasSecret: clusterSecret !== null || tls !== null,
     isInsecure: line.get(FLAGS.insecure),
   });
   return {
@@ -78,6 +85,9 @@ export function settingsOf(
     password,
     users,
     clusterSecret,
+    tls,
+    // Datagrams are not encrypted, whatever the other ports do.
+    udp: tls === null || line.get(FLAGS.insecure),
     maxKeyBytes: line.get(FLAGS.maxKeyBytes),
     maxValueBytes: line.get(FLAGS.maxValueBytes),
     maxConnections: line.get(FLAGS.maxConnections),
@@ -85,6 +95,11 @@ export function settingsOf(
     snapshotEvery_bytes: line.get(FLAGS.snapshotEvery),
     cluster,
   };
+}
+
+/** What the other replicas call this one. */
+function hostOf({ id, peers }: ClusterOptions): string {
+  return peers[id]!.host;
 }
 
 /**
@@ -222,6 +237,12 @@ export function passwordOf(
   const line = text.split(/\r?\n/, 1)[0]!;
   if (line === "") throw new UsageError(`--password-file ${file}: the first line is empty; it must be the password`);
   return line;
+}
+
+/** What there is at the main port, as text. */
+export function doorNames(hasTls: boolean, hasUdp: boolean): string {
+  const tcp = hasTls ? "TLS over TCP" : "TCP";
+  return hasUdp ? `${tcp} and UDP` : tcp;
 }
 
 /** An address as it is written: IPv6 in brackets. */

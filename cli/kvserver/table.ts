@@ -33,6 +33,7 @@ const LOG_FORMATS = ["text", "json"] as const;
 const NETWORK = "Network";
 const STORAGE = "Storage";
 const ACCESS = "Access and limits";
+const TLS = "TLS";
 const LOGGING = "Logging and configuration";
 const REPLICATION = "Replication";
 
@@ -51,6 +52,10 @@ export const FLAGS: {
   readonly passwordFile: Flag<string | undefined>;
   readonly users: Flag<string | undefined>;
   readonly insecure: Flag<boolean>;
+  readonly tlsCert: Flag<string | undefined>;
+  readonly tlsKey: Flag<string | undefined>;
+  readonly tlsCa: Flag<string | undefined>;
+  readonly tlsClientAuth: Flag<boolean>;
   readonly maxKeyBytes: Flag<number>;
   readonly maxValueBytes: Flag<number>;
   readonly snapshotEvery: Flag<number>;
@@ -144,7 +149,41 @@ export const FLAGS: {
   insecure: switchFlag({
     name: "insecure",
     group: ACCESS,
-    summary: "listen where others can reach it although whoever does may read and write everything",
+    summary: "listen where others can reach it although whoever does may read and write everything; with TLS, " +
+      "open the UDP port, too, which has none",
+  }),
+  tlsCert: valueFlag({
+    name: "tls-cert",
+    placeholder: "FILE",
+    group: TLS,
+    summary:
+      "the server's certificate (PEM), with those between it and its authority: speaks TLS on the TCP and HTTP " +
+      "ports and nothing else; read again at SIGHUP",
+    parse: text,
+    completes: "file",
+  }),
+  tlsKey: valueFlag({
+    name: "tls-key",
+    placeholder: "FILE",
+    group: TLS,
+    summary: "the private key of --tls-cert (PEM, not encrypted)",
+    parse: text,
+    completes: "file",
+  }),
+  tlsCa: valueFlag({
+    name: "tls-ca",
+    placeholder: "FILE",
+    group: TLS,
+    summary:
+      "the authorities (PEM) that issued the certificates of the replicas, which show them to each other, and of " +
+      "clients with --tls-client-auth",
+    parse: text,
+    completes: "file",
+  }),
+  tlsClientAuth: switchFlag({
+    name: "tls-client-auth",
+    group: TLS,
+    summary: "let nobody in without a certificate of --tls-ca; users and passwords are asked for besides",
   }),
   maxKeyBytes: defaultedFlag({
     name: "max-key-bytes",
@@ -347,6 +386,10 @@ export const KVSERVER: Program = {
           "kvserver --host 0.0.0.0 --peers kv-0:32000,kv-1:32000,kv-2:32000 --advertise kv-1:32000 " +
           "--password-file password --cluster-secret-file secret",
           "by name, whatever address the name has at the time",
+        ],
+        [
+          "kvserver --host 0.0.0.0 --users users.jsonl --tls-cert server.pem --tls-key server-key.pem",
+          "for the network, with TLS; redis-cli --tls, https:// and kvclient --tls-ca reach it",
         ],
         ["kvserver --config kv.toml", "every flag can stand in a file"],
         ["kvserver --memory --http-port 0", "for tests: nothing on disk, no HTTP"],

@@ -9,14 +9,22 @@
  *
  * @module
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo, Server as Listener, Socket } from "node:net";
 import { pausable } from "./pausable_listener.ts";
+import type { CallerCertificate } from "./tls/caller_certificate.ts";
 
 /** What to serve, and where. */
 export interface HttpServeOptions {
-  /** Answers a request; it handles its own errors. `address` gives the address that it comes from. */
-  readonly fetch: (request: Request, address: () => string) => Response | Promise<Response>;
+  /**
+   * Answers a request; it handles its own errors. `address` gives the address that it comes from, and `certificate` over
+   * HTTPS who sends it.
+   */
+  readonly fetch: (
+    request: Request,
+    address: () => string,
+    certificate?: () => CallerCertificate,
+  ) => Response | Promise<Response>;
   /** The address to listen on. */
   readonly host: string;
   /** The port to listen on; 0 for any that is free. */
@@ -115,7 +123,7 @@ function failed(): Response {
 }
 
 /** Settles with `finished`, or calls `cut` after `deadline_ms` and then waits for it. */
-async function finishOrCut(finished: Promise<unknown>, deadline_ms: number, cut: () => unknown): Promise<void> {
+export async function finishOrCut(finished: Promise<unknown>, deadline_ms: number, cut: () => unknown): Promise<void> {
   const timer = setTimeout(cut, deadline_ms);
   try {
     await finished;
@@ -125,7 +133,7 @@ async function finishOrCut(finished: Promise<unknown>, deadline_ms: number, cut:
 }
 
 /** `close`, done once however often it is called. */
-function once(close: (deadline_ms: number) => Promise<void>): (deadline_ms: number) => Promise<void> {
+export function once(close: (deadline_ms: number) => Promise<void>): (deadline_ms: number) => Promise<void> {
   let closing: Promise<void> | null = null;
   return (deadline_ms) => closing ??= close(deadline_ms);
 }
@@ -190,7 +198,7 @@ async function serveOnNode(options: HttpServeOptions): Promise<HttpServer> {
 }
 
 /** Answers the connections over a limit, as the runtime's own limit would not. */
-function refuseMoreThan(server: Server, most: number): void {
+function refuseMoreThan(server: Listener, most: number): void {
   let connections = 0;
   server.on("connection", (socket: Socket) => {
     connections++;
@@ -217,13 +225,14 @@ function withAddress(
   };
 }
 
-type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;
+/** Handles a request of `node:http`. */
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
  * Hands `handle` one request of a connection at a time, as Bun does by itself: a read that a client
  * pipelines behind a write must see it. While requests wait, no more are taken from the connection.
  */
-function inTurn(handle: NodeHandler): NodeHandler {
+export function inTurn(handle: NodeHandler): NodeHandler {
   const waiting = new WeakMap<Socket, (() => void)[]>();
   const run = (queue: (() => void)[], request: IncomingMessage, response: ServerResponse): void => {
     response.once("close", () => {
@@ -250,7 +259,8 @@ function inTurn(handle: NodeHandler): NodeHandler {
   };
 }
 
-function listening(server: Server, { host, port, reusePort = false }: HttpServeOptions): Promise<void> {
+/** Begins to listen. */
+export function listening(server: Listener, { host, port, reusePort = false }: HttpServeOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {

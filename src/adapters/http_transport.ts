@@ -6,6 +6,7 @@
  * @module
  */
 import type { Transport } from "../ports/transport.ts";
+import type { CallerCertificate } from "./tls/caller_certificate.ts";
 import { HttpDoor } from "./peers/http_door.ts";
 import { HttpPeerLink } from "./peers/http_link.ts";
 import { peerSettings, type PeerTransportOptions } from "./peers/options.ts";
@@ -15,6 +16,8 @@ import { PeerRegistry } from "./peers/registry.ts";
 export { PEER_PATH } from "./peers/http_hello.ts";
 export type { ServerAddress } from "../client/connection.ts";
 export type { NoticeLevel, PeerTransportOptions } from "./peers/options.ts";
+export type { PeerTls } from "./peers/peer_tls.ts";
+export type { CallerCertificate } from "./tls/caller_certificate.ts";
 export type { BackoffOptions } from "../client/backoff.ts";
 export * from "../ports/clock.ts";
 export * from "../ports/random.ts";
@@ -24,9 +27,9 @@ export * from "../ports/transport.ts";
 export interface HttpTransport extends Transport {
   /**
    * Takes the frames of other replicas: answers `POST` requests of {@link PEER_PATH}, and 404 to all others. Whatever
-   * serves it must take bodies of the largest frame and 8 MiB.
+   * serves it must take bodies of the largest frame and 8 MiB. `certificate` is who calls, over HTTPS.
    */
-  fetch(request: Request): Promise<Response>;
+  fetch(request: Request, certificate?: CallerCertificate): Promise<Response>;
 }
 
 class HttpPeerTransport extends PeerTransport implements HttpTransport {
@@ -37,8 +40,8 @@ class HttpPeerTransport extends PeerTransport implements HttpTransport {
     this.#door = new HttpDoor(registry);
   }
 
-  fetch(request: Request): Promise<Response> {
-    return this.#door.fetch(request);
+  fetch(request: Request, certificate?: CallerCertificate): Promise<Response> {
+    return this.#door.fetch(request, certificate);
   }
 }
 

@@ -30,6 +30,16 @@ export function callFailure(host: string, { code, message }: Error & { readonly 
       return `the name ${host} is not known (ENOTFOUND)`;
     case "EAI_AGAIN":
       return `the name ${host} cannot be looked up at the moment (EAI_AGAIN)`;
+    case "CERT_HAS_EXPIRED":
+      return "its certificate has expired";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `its certificate is not for ${host}, by which the list of replicas knows it`;
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+      return `its certificate is of none of the authorities in --tls-ca (${code})`;
     default:
       return code ?? message;
   }

@@ -8,6 +8,7 @@
 import type { Transport } from "../ports/transport.ts";
 import { peerSettings, type PeerTransportOptions } from "./peers/options.ts";
 import type { PeerSocket } from "./peers/peer_socket.ts";
+import type { CallerCertificate } from "./tls/caller_certificate.ts";
 import { PeerTransport } from "./peers/peer_transport.ts";
 import { PeerRegistry } from "./peers/registry.ts";
 import { TcpDoor } from "./peers/tcp_door.ts";
@@ -17,6 +18,8 @@ export type { ServerAddress } from "../client/connection.ts";
 export { PEER_FIRST_BYTE } from "./peers/frame.ts";
 export type { NoticeLevel, PeerTransportOptions } from "./peers/options.ts";
 export type { PeerSocket } from "./peers/peer_socket.ts";
+export type { PeerTls } from "./peers/peer_tls.ts";
+export type { CallerCertificate } from "./tls/caller_certificate.ts";
 export type { BackoffOptions } from "../client/backoff.ts";
 export * from "../ports/clock.ts";
 export * from "../ports/random.ts";
@@ -26,9 +29,9 @@ export * from "../ports/transport.ts";
 export interface TcpTransport extends Transport {
   /**
    * Takes over a connection whose first byte is {@link PEER_FIRST_BYTE}: `head` is what was read from it. Whoever hands
-   * it over listens to none of its events any more.
+   * it over listens to none of its events any more. `certificate` is who is at its other end, where it speaks TLS.
    */
-  accept(socket: PeerSocket, head: Uint8Array): void;
+  accept(socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate): void;
 }
 
 class TcpPeerTransport extends PeerTransport implements TcpTransport {
@@ -39,8 +42,8 @@ class TcpPeerTransport extends PeerTransport implements TcpTransport {
     this.#door = new TcpDoor(registry);
   }
 
-  accept(socket: PeerSocket, head: Uint8Array): void {
-    this.#door.accept(socket, head);
+  accept(socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate): void {
+    this.#door.accept(socket, head, certificate);
   }
 
   override close(): void {

@@ -13,6 +13,7 @@ import { DEFAULT_SNAPSHOT_OPTIONS } from "../core/snapshotter.ts";
 import { Standalone } from "../core/standalone.ts";
 import { openDurableLog } from "../log/durable_log.ts";
 import { MemoryLog } from "../log/memory_log.ts";
+import type { PeerTls } from "../adapters/peers/peer_tls.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Log } from "../ports/log.ts";
 import { checkDataKind } from "./cluster/data_kind.ts";
@@ -60,7 +61,13 @@ export async function restore(options: ServerOptions, parts: ServerParts, logger
  *
  * @throws {LogError} when the data cannot be used
  */
-export function createBase(options: ServerOptions, parts: ServerParts, metrics: ServerMetrics, logger: Logger): Base {
+export function createBase(
+  options: ServerOptions,
+  peerTls: PeerTls | null,
+  parts: ServerParts,
+  metrics: ServerMetrics,
+  logger: Logger,
+): Base {
   const { cluster } = options;
   if (cluster?.transport === "http" && options.httpPort === 0) {
     throw new KvError("INVALID_ARGUMENT", "replicas that talk over HTTP need an HTTP port");
@@ -91,6 +98,7 @@ export function createBase(options: ServerOptions, parts: ServerParts, metrics: 
       log,
       store,
       secret: options.clusterSecret ?? null,
+      tls: peerTls,
       logger,
       parts,
       metrics: metrics.paxos,

@@ -9,9 +9,12 @@
  */
 import process from "node:process";
 import { getLogger, type Logger } from "@logtape/logtape";
-import { type HttpServer, serveHttp } from "../adapters/http_serve.ts";
+import { type HttpServeOptions, type HttpServer, serveHttp } from "../adapters/http_serve.ts";
+import type { HttpTls } from "../adapters/https_serve.ts";
 import { systemClock } from "../adapters/system_clock.ts";
 import { systemRandom } from "../adapters/system_random.ts";
+import type { ServerIdentity } from "../adapters/tls/server_identity.ts";
+import type { ServerTlsOptions, ServerTlsTexts } from "../adapters/tls/server_texts.ts";
 import { KvError } from "../core/errors.ts";
 import type { Limits } from "../core/kv/limits.ts";
 import type { Replication } from "../core/replication.ts";
@@ -31,6 +34,7 @@ import { watchEventLoop } from "./metrics/event_loop_delay.ts";
 import { ServerMetrics } from "./metrics/server_metrics.ts";
 import { RequestSpans, type RequestTracer } from "./metrics/tracing.ts";
 import { Service } from "./service.ts";
+import { tlsOf } from "./server_tls.ts";
 import { ServerStats } from "./stats.ts";
 import { type Figures, type MemoryFigures, unreadyOf } from "./status_page.ts";
 import { startTcpServer, type TcpServer } from "./tcp_server.ts";
@@ -64,6 +68,15 @@ export interface ServerOptions extends Partial<SnapshotOptions> {
    * at random; the same on all of them. @default none: whoever can reach a replica can pass for another one
    */
   readonly clusterSecret?: string | null;
+  /**
+   * Speaks TLS 1.2 or newer at the ports of TCP and HTTP, and nothing else. A replica needs `ca`: replicas show each
+   * other their certificates, which must be of `ca` and for the host that {@link cluster} has for them.
+   *
+   * @default null: no TLS
+   */
+  readonly tls?: ServerTlsOptions | null;
+  /** Whether there is a door for UDP, which has no TLS. @default true without {@link tls}, false with it */
+  readonly udp?: boolean;
   /** The server's place among other replicas. @default it has none */
   readonly cluster?: ClusterOptions;
   /** Sizes other than the usual. */
@@ -105,7 +118,8 @@ export interface RunningServer extends AsyncDisposable {
   /** Where clients reach it. */
   readonly addresses: {
     readonly tcp: ListeningAddress;
-    readonly udp: ListeningAddress;
+    /** Null when UDP is off. */
+    readonly udp: ListeningAddress | null;
     /** Null when HTTP is off. */
     readonly http: ListeningAddress | null;
   };
@@ -124,6 +138,12 @@ export interface RunningServer extends AsyncDisposable {
    * @throws {Error} naming the first line that cannot be used; everything stays as it was
    */
   replaceUsers(users: string): void;
+  /**
+   * Shows another certificate from now on, and believes these authorities; connections that are there live on.
+   *
+   * @throws {KvError} `INVALID_ARGUMENT` when it cannot be used, or the server speaks no TLS; everything stays as it was
+   */
+  replaceCertificate(texts: ServerTlsTexts): void;
   /** Takes no more requests, finishes what was accepted, makes it durable, and stops. */
   close(): Promise<void>;
 }
@@ -138,6 +158,7 @@ const CLOSE_DEADLINE_MS = 5000;
  * Starts a server: recovers the data in `dataDir`, then listens.
  *
  * @throws {LogError} when the data cannot be used: damaged, written by a newer version, in use by another process
+ * @throws {KvError} `INVALID_ARGUMENT` for certificates that cannot be used
  * @throws {Error} of the operating system when a port cannot be listened on; naming a line of `users` that is wrong
  *
  * @example
@@ -181,9 +202,12 @@ async function start(
   const deadline_ms = options.closeDeadline_ms ?? CLOSE_DEADLINE_MS;
   const logger = getLogger(["kvpaxos", "server"]);
   const logins = loginsOf(options);
+  const tls = await tlsOf(options, logger);
+  if (tls !== null) stops.push(() => Promise.resolve(tls.close()));
   await restore(options, parts, logger);
   const metrics = new ServerMetrics(systemClock, spansOf(options, logger));
-  const base = createBase(options, parts, metrics, logger);
+  metrics.certificateExpires_ms = () => tls?.identity.certificate.expiresAt_ms ?? null;
+  const base = createBase(options, tls?.peers ?? null, parts, metrics, logger);
   const { replication, replica } = base;
   stops.push(() => replica?.close() ?? replication.close());
   await (replica?.start() ?? replication.start());
@@ -216,6 +240,7 @@ async function start(
     port: options.port,
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     ...(replica === null ? {} : { acceptPeer: replica.acceptPeer }),
+    ...(tls === null ? {} : { tls: tls.identity }),
   };
   const pool: ThreadPool | null = threads === 1
     ? null
@@ -223,17 +248,18 @@ async function start(
   const tcp: TcpServer = pool ?? await startTcpServer(door);
   stops.push(() => tcp.close(deadline_ms));
   bound.tcp = tcp.port;
-  const udp: UdpServer = await startUdpServer({ context, host, port: tcp.port });
-  stops.push(() => udp.close());
+  const hasUdp = options.udp ?? tls === null;
+  const udp: UdpServer | null = hasUdp ? await startUdpServer({ context, host, port: tcp.port }) : null;
+  if (udp !== null) stops.push(() => udp.close());
   const http = options.httpPort === 0
     ? null
-    : await startHttp(options, service, metrics, figures, base, { tcp, pool }, logins, logger);
+    : await startHttp(options, service, metrics, figures, base, { tcp, pool }, logins, tls?.identity ?? null, logger);
   if (http !== null) stops.push(() => http.close(deadline_ms));
 
   return {
     addresses: {
       tcp: { host, port: tcp.port },
-      udp: { host, port: udp.port },
+      udp: udp === null ? null : { host, port: udp.port },
       http: http === null ? null : { host, port: http.port },
     },
     ready: () => untilReady(replication),
@@ -242,6 +268,10 @@ async function start(
       logins.replaceUsers(parseUsers(users));
       context.recheckAccess();
       http?.recheck();
+    },
+    replaceCertificate: (texts) => {
+      if (tls === null) throw new KvError("INVALID_ARGUMENT", "the server speaks no TLS; start it with a certificate");
+      tls.replace(texts);
     },
     close: stopAll,
     [Symbol.asyncDispose]: stopAll,
@@ -326,6 +356,7 @@ async function startHttp(
   { log, replica }: Base,
   { tcp, pool }: { readonly tcp: TcpServer; readonly pool: ThreadPool | null },
   logins: Logins,
+  tls: ServerIdentity | null,
   logger: Logger,
 ): Promise<HttpServer & Pick<HttpApp, "recheck">> {
   const { info, stats } = figures();
@@ -345,9 +376,7 @@ async function startHttp(
   });
   const maxBody_bytes = Math.max(4 * service.store.limits.maxCommandBytes, replica?.maxPeerRequest_bytes ?? 0);
   const port = options.httpPort ?? 0;
-  // A login is the owner's to decide, and a span is made where the tracer is.
-  const relaysAll = !logins.isOpen || options.tracer !== undefined;
-  const server = await (pool?.serveHttp({ service, http: app, port, maxBody_bytes, relaysAll }) ?? serveHttp({
+  const served: HttpServeOptions = {
     fetch: app.fetch,
     maxBody_bytes,
     host: options.host ?? "127.0.0.1",
@@ -355,7 +384,19 @@ async function startHttp(
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     otherConnections: () => tcp.connections(),
     onError: (error) => logger.warning("the HTTP door: {error}", { error }),
-  }));
+  };
+  // A login is the owner's to decide, and a span is made where the tracer is.
+  const relaysAll = !logins.isOpen || options.tracer !== undefined;
+  const server = tls === null
+    ? await (pool?.serveHttp({ service, http: app, port, maxBody_bytes, relaysAll }) ?? serveHttp(served))
+    : await serveHttpsOf(served, {
+      identity: tls,
+      hearsReplicas: replica !== null && replica.peerFetch !== null,
+      onFailed: () => {
+        stats.handshakesFailed++;
+      },
+      notice: (message) => logger.warning("{message}", { message }),
+    });
   return {
     port: server.port,
     recheck: () => app.recheck(),
@@ -364,6 +405,12 @@ async function startHttp(
       return server.close(deadline_ms);
     },
   };
+}
+
+/** Only a server that speaks TLS loads what it takes. */
+async function serveHttpsOf(options: HttpServeOptions, tls: HttpTls): Promise<HttpServer> {
+  const { serveHttps } = await import("../adapters/https_serve.ts");
+  return await serveHttps(options, tls);
 }
 
 function memoryFigures(): MemoryFigures {

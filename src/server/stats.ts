@@ -19,6 +19,8 @@ export class ServerStats {
   commands = 0;
   /** Logins refused: wrong users, passwords and tokens, over TCP and HTTP. */
   loginsRefused = 0;
+  /** TLS handshakes that came to nothing, over TCP and HTTP. */
+  handshakesFailed = 0;
   /** Error replies. */
   errors = 0;
   /** Requests that were not RESP. */

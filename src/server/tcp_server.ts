@@ -6,7 +6,10 @@
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { PEER_FIRST_BYTE } from "../adapters/tcp_transport.ts";
+import { type CallerCertificate, callerCertificate } from "../adapters/tls/caller_certificate.ts";
+import type { ServerIdentity } from "../adapters/tls/server_identity.ts";
 import { textToBytes } from "../codec/bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { RespTransport, WireClient } from "./resp/transport.ts";
@@ -51,9 +54,14 @@ export interface TcpServerOptions {
   readonly idleTimeout_ms?: number;
   /**
    * Takes over the connections of other replicas, those whose first byte is {@link PEER_FIRST_BYTE}, with the bytes
-   * that were read from them. They are not counted as clients. @default none: such a connection is a client's
+   * that were read from them, and under TLS who they are. They are not counted as clients.
+   * @default none: such a connection is a client's
    */
-  readonly acceptPeer?: (socket: Socket, head: Uint8Array) => void;
+  readonly acceptPeer?: (socket: Socket, head: Uint8Array, certificate?: CallerCertificate) => void;
+  /** Speaks TLS with everybody. @default nobody */
+  readonly tls?: ServerIdentity;
+  /** How long a TLS handshake may take, in milliseconds. @default 10000 */
+  readonly handshakeTimeout_ms?: number;
 }
 
 /** An open TCP door. */
@@ -82,11 +90,11 @@ const FIRST_BYTE_MS = 1000;
 const MAX_UNDECIDED = 100;
 
 /** Opens a TCP door. Rejects when it cannot listen. */
-export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
+export async function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
   const { context } = options;
   const door = new Door(options);
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => door.onConnection(socket));
-  return new Promise((resolve, reject) => {
+  const server = await createDoorServer(options, door);
+  return await new Promise((resolve, reject) => {
     server.once("error", reject);
     const { host, port, reusePort = false } = options;
     server.listen({ host, port, backlog: BACKLOG, ...(reusePort ? { reusePort } : {}) }, () => {
@@ -103,8 +111,33 @@ export function startTcpServer(options: TcpServerOptions): Promise<TcpServer> {
   });
 }
 
+/** What accepts the connections of a door. */
+async function createDoorServer(options: TcpServerOptions, door: Door): Promise<Server> {
+  const { tls, context, acceptPeer, handshakeTimeout_ms } = options;
+  const socket = { noDelay: true, allowHalfOpen: true };
+  if (tls === undefined) return createServer(socket, (client) => door.onConnection(client));
+  const { createSecureServer } = await import("../adapters/tls/secure_server.ts");
+  const { server, cut } = createSecureServer({
+    identity: tls,
+    name: "the TCP door",
+    hearsReplicas: acceptPeer !== undefined,
+    socket,
+    ...(handshakeTimeout_ms === undefined ? {} : { handshakeTimeout_ms }),
+    enter: () => door.enter(),
+    onFailed: () => {
+      context.stats.handshakesFailed++;
+    },
+    notice: (message) => context.notice(message),
+    onConnection: (client) => door.onConnection(client),
+  });
+  door.cutHandshakes = cut;
+  return server;
+}
+
 /** Who is inside. */
 class Door {
+  /** Ends the TLS handshakes that go on. */
+  cutHandshakes: () => void = () => {};
   readonly clients: Map<WireClient, Socket> = new Map();
   /** Connections of replicas, and those over the limit that may be one's. */
   readonly guests: Set<Socket> = new Set();
@@ -112,6 +145,7 @@ class Door {
   readonly #places: Places;
   readonly #idleTimeout_ms: number;
   readonly #acceptPeer: TcpServerOptions["acceptPeer"];
+  readonly #isSecure: boolean;
   /** How many connections over the limit have not sent anything. */
   #undecided = 0;
 
@@ -120,6 +154,23 @@ class Door {
     this.#places = options.places ?? ownPlaces(options.maxConnections ?? 10_000);
     this.#idleTimeout_ms = options.idleTimeout_ms ?? 0;
     this.#acceptPeer = options.acceptPeer;
+    this.#isSecure = options.tls !== undefined;
+  }
+
+  /**
+   * Takes the place of a client for a TLS handshake, or one over the limit, where it may turn out to be a replica's;
+   * returns what gives it back.
+   */
+  enter(): (() => void) | null {
+    if (this.#places.take()) return () => this.#places.release();
+    if (this.#undecided >= MAX_UNDECIDED) {
+      this.#context.refused();
+      return null;
+    }
+    this.#undecided++;
+    return () => {
+      this.#undecided--;
+    };
   }
 
   onConnection(socket: Socket): void {
@@ -192,7 +243,8 @@ class Door {
   #handOver(socket: Socket, head: Uint8Array): void {
     this.guests.add(socket);
     socket.on("close", () => this.guests.delete(socket));
-    this.#acceptPeer?.(socket, head);
+    if (this.#isSecure) this.#acceptPeer?.(socket, head, callerCertificate(socket as TLSSocket));
+    else this.#acceptPeer?.(socket, head);
   }
 
   /** Cuts everybody off. */
@@ -249,6 +301,7 @@ function closeAll(
 ): Promise<void> {
   return new Promise((resolve) => {
     const timer = context.clock.after(deadline_ms, () => door.cut());
+    door.cutHandshakes();
     server.close(() => {
       timer.cancel();
       resolve();

@@ -77,7 +77,7 @@ describe("a UDP connection", () => {
     const nobody = { host: "127.0.0.1", port: closed.address().port };
     await new Promise<void>((resolve) => closed.close(() => resolve()));
     for (let i = 0; i < 4; i++) {
-      const client = connect({ servers: [nobody, server.addresses.udp], protocol: "udp", silence_ms: 300 });
+      const client = connect({ servers: [nobody, server.addresses.udp!], protocol: "udp", silence_ms: 300 });
       ends.push(() => client.close());
       expect(typeof await client.increment("n")).toBe("bigint");
     }
@@ -86,7 +86,7 @@ describe("a UDP connection", () => {
   test("refuses a request that does not fit a datagram before it is sent", async () => {
     const server = await startServer({ port: 0, httpPort: 0, dataDir: null });
     ends.push(() => server.close());
-    const client = connect({ servers: [server.addresses.udp], protocol: "udp" });
+    const client = connect({ servers: [server.addresses.udp!], protocol: "udp" });
     ends.push(() => client.close());
     await expect(client.put("a", new Uint8Array(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
     expect(await client.get("a")).toBeNull();
@@ -100,7 +100,7 @@ describe("a UDP connection", () => {
   test("increments and watches exactly through a network that loses, repeats and reorders", async () => {
     const server = await startServer({ port: 0, httpPort: 0, dataDir: null });
     ends.push(() => server.close());
-    const port = await lossyRelay(server.addresses.udp.port);
+    const port = await lossyRelay(server.addresses.udp!.port);
     const client = connect({ servers: [{ host: "127.0.0.1", port }], protocol: "udp", deadline_ms: 25_000 });
     ends.push(() => client.close());
     const watch = client.watch({ key: "n" });

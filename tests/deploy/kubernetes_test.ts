@@ -20,6 +20,7 @@ import { parse } from "yaml";
 import { CONNECTION } from "../../cli/kvclient/flags.ts";
 import { startServer } from "../../src/server/server.ts";
 import { VERSION } from "../../src/version.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { ROOT } from "./support/dockerfile.ts";
 import {
   canRender,
@@ -296,6 +297,35 @@ describe("the manifests", () => {
       const folder = path.slice(0, path.lastIndexOf("/") + 1);
       const kustomization = readFileSync(new URL(`${folder}kustomization.yaml`, root), "utf8");
       expect(kustomization, path).toContain(path.slice(folder.length));
+    }
+  });
+});
+
+describe("the component tls", () => {
+  const patch = parse(readFileSync(new URL("deploy/kubernetes/components/tls/tls.yaml", ROOT), "utf8")) as {
+    readonly spec: { readonly template: PodTemplate };
+  };
+  const { containers: [container] } = patch.spec.template.spec;
+
+  it("has the server speak TLS with what the Secret has", () => {
+    const authority = createAuthority("kubernetes");
+    const own = authority.issue({ names: ["kvserver-0.kvserver-peers"] });
+    const folder = container.volumeMounts[0]!.mountPath;
+    const files = {
+      [`${folder}/tls.crt`]: own.certificate,
+      [`${folder}/tls.key`]: own.key,
+      [`${folder}/ca.crt`]: authority.certificate,
+    };
+    const env = Object.fromEntries(container.env.map(({ name, value }) => [name, value!]));
+    expect(strangers(env)).toEqual([]);
+    const peers = ["--peers", "kvserver-0.kvserver-peers:32000,kvserver-1.kvserver-peers:32000"];
+    const place = ["--advertise", "kvserver-0.kvserver-peers:32000"];
+    expect(serverOf(env, files, [...peers, ...place]).tls).toMatchObject({ ca: authority.certificate });
+  });
+
+  it("has the probes come over HTTPS", () => {
+    for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"] as const) {
+      expect(container).toHaveProperty([probe, "httpGet", "scheme"], "HTTPS");
     }
   });
 });

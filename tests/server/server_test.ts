@@ -71,6 +71,6 @@ describe("a server in this process", () => {
       /in use|EADDRINUSE/i,
     );
     await using server = await startServer({ port: 0, httpPort: 0, dataDir });
-    expect(server.addresses.udp.port).toBe(server.addresses.tcp.port);
+    expect(server.addresses.udp!.port).toBe(server.addresses.tcp.port);
   });
 });

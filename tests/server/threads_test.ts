@@ -261,6 +261,7 @@ describe("a thread for clients", () => {
     mustLogIn: false,
     hasPeers: false,
     maxConnections: 10,
+    tls: null,
   };
 
   it("is reported once when it dies, and holds nobody up who closes it", async () => {

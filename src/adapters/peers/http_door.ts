@@ -9,6 +9,7 @@
 import { CodecError } from "../../codec/byte_reader.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
+import type { CallerCertificate } from "../tls/caller_certificate.ts";
 import { FrameReader, PeerFrameError, TYPE_MESSAGE } from "./frame.ts";
 import type { Hello, Refusal, RefusalCode } from "./hello.ts";
 import { CHALLENGE_CODE, CHALLENGE_HEADER, helloOf, MAC_HEADER, PEER_PATH, REFUSAL_STATUS } from "./http_hello.ts";
@@ -39,16 +40,20 @@ export class HttpDoor {
     this.#sessions = new HttpSessions(registry);
   }
 
-  /** Answers a request of a peer. */
-  async fetch(request: Request): Promise<Response> {
+  /** Answers a request of a peer; `certificate` is who calls, over HTTPS. */
+  async fetch(request: Request, certificate?: CallerCertificate): Promise<Response> {
     if (request.method !== "POST" || new URL(request.url).pathname !== PEER_PATH) {
       return new Response(null, { status: 404 });
     }
     const registry = this.#registry;
+    const stranger = registry.judgeCertificate(certificate, null);
+    if (stranger !== null) return this.#refuse(stranger);
     const said = helloOf(request.headers);
     if (said === null) return problem("BAD_FRAME", 400, "the request lacks the headers by which replicas are known");
     const { hello, sequence } = said;
     if (hello === null) return this.#refuse(registry.otherVersion(said.version));
+    const impostor = registry.judgeCertificate(certificate, hello.from);
+    if (impostor !== null) return this.#refuse(impostor);
     const entry = this.#sessions.enter(hello, sequence, request.headers);
     // Before anything that tells a stranger of this cluster.
     if (entry.kind === "refused") return this.#refuse(registry.otherSecret());

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http";
 import { bytesToText, concatBytes } from "../../codec/bytes.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
@@ -48,7 +48,7 @@ interface Outcome {
 export class HttpPeerLink implements PeerLink {
   readonly state: LinkState;
   #registry: PeerRegistry;
-  #agent: Agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  #agent: Agent;
   #hello: Hello;
   /** The nonce that the peer gave, and the key that follows from it; null before. */
   #session: { readonly challenge: string; readonly key: Uint8Array } | null = null;
@@ -64,6 +64,7 @@ export class HttpPeerLink implements PeerLink {
   /** Calls nobody before {@link start}. */
   constructor(registry: PeerRegistry, to: ReplicaId) {
     this.#registry = registry;
+    this.#agent = registry.settings.tls?.agent() ?? new Agent({ keepAlive: true, maxSockets: 1 });
     this.state = new LinkState(registry, to);
     this.state.pending_bytes = () => this.#inFlight_bytes;
     this.#hello = registry.helloTo(to);
@@ -98,13 +99,13 @@ export class HttpPeerLink implements PeerLink {
   }
 
   #send(batch: Batch): void {
-    const { peers, clock, connectTimeout_ms, silence_ms } = this.#registry.settings;
+    const { peers, clock, connectTimeout_ms, silence_ms, tls } = this.#registry.settings;
     // A name is looked up anew for every new connection: a replica may come back with another address.
     const { host, port } = peers[this.state.to]!;
     this.#timer?.cancel();
     const body = batch.chunks.length === 1 ? batch.chunks[0]! : concatBytes(batch.chunks);
     const sequence = ++this.#sequence;
-    const sent = request({
+    const options: RequestOptions = {
       agent: this.#agent,
       method: "POST",
       host,
@@ -117,7 +118,8 @@ export class HttpPeerLink implements PeerLink {
         "Content-Type": "application/octet-stream",
         "Content-Length": String(body.length),
       },
-    });
+    };
+    const sent = tls?.request(options) ?? request(options);
     this.#request = sent;
     this.#inFlight_bytes = body.length;
     const end = (why: string | null, isRefusal = false, challenge: string | null = null): void => {

@@ -12,6 +12,7 @@ import { systemClock } from "../system_clock.ts";
 import { systemRandom } from "../system_random.ts";
 import { FRAME_HEADER_BYTES } from "./frame.ts";
 import { isClusterName } from "./hello.ts";
+import type { PeerTls } from "./peer_tls.ts";
 import { MIN_SECRET_CHARACTERS } from "./proof.ts";
 
 /** How much an operator should care. */
@@ -33,6 +34,8 @@ export interface PeerTransportOptions {
    * sent. At least 16 characters; null lets everybody be a replica who says so. @default null
    */
   readonly secret?: string | null;
+  /** Speaks TLS with the other replicas, and with nobody who does not. @default null */
+  readonly tls?: PeerTls | null;
   /** Is told what an operator should know: who is connected, and who is refused. @default nobody */
   readonly log?: (level: NoticeLevel, text: string) => void;
   /** The clock of time-outs and pauses. @default the system's */
@@ -58,6 +61,7 @@ export type PeerSettings = Required<PeerTransportOptions>;
 
 const DEFAULTS = {
   secret: null,
+  tls: null,
   log: (): void => {},
   clock: systemClock,
   random: systemRandom,

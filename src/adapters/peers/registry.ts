@@ -12,6 +12,7 @@ import type { ReplicaId, TransportListener } from "../../ports/transport.ts";
 import { addressText } from "../socket_errors.ts";
 import { describeOtherCluster } from "./cluster_name.ts";
 import { PEER_PROTOCOL_VERSION } from "./frame.ts";
+import type { CallerCertificate } from "../tls/caller_certificate.ts";
 import { type Hello, type Incarnation, isEarlier, NONCE_BYTES, type Refusal } from "./hello.ts";
 import type { NoticeLevel, PeerSettings } from "./options.ts";
 import { SharedCopies } from "./shared_copies.ts";
@@ -102,6 +103,21 @@ export class PeerRegistry {
   /** Why a caller is not heard whose proof is another than the cluster's secret makes. */
   otherSecret(): Refusal {
     return { code: "UNAUTHENTICATED", message: `${this.nameOf(this.settings.id)} has another cluster secret; ${SAME}` };
+  }
+
+  /**
+   * Why who has shown this certificate is not heard, or null: under TLS it must be for the host of the replica that it
+   * says it is, `from`, or of any of them before it has said so.
+   */
+  judgeCertificate(certificate: CallerCertificate | undefined, from: ReplicaId | null): Refusal | null {
+    const { id, peers, tls } = this.settings;
+    if (tls === null) return null;
+    const peer = from === null ? undefined : peers[from];
+    const hosts = peer === undefined ? [...new Set(peers.map(({ host }) => host))] : [peer.host];
+    const trouble = tls.troubleWith(certificate, hosts);
+    return trouble === null
+      ? null
+      : { code: "UNAUTHENTICATED", message: `${this.nameOf(id)} does not take the caller for a replica: ${trouble}` };
   }
 
   /**

@@ -27,6 +27,7 @@ import {
   TYPE_WELCOME,
 } from "./frame.ts";
 import { decodeHello, encodeRefusal, type Hello, MAX_HANDSHAKE_BYTES, type Refusal } from "./hello.ts";
+import type { CallerCertificate } from "../tls/caller_certificate.ts";
 import type { PeerSocket } from "./peer_socket.ts";
 import { isProof, PROOF_BYTES, proofOf } from "./proof.ts";
 import type { PeerRegistry } from "./registry.ts";
@@ -51,16 +52,16 @@ export class TcpDoor {
     this.#registry = registry;
   }
 
-  /** Takes a socket over, and the bytes that were read from it. */
-  accept(socket: PeerSocket, head: Uint8Array): void {
+  /** Takes a socket over, the bytes that were read from it, and under TLS the certificate of who is at its other end. */
+  accept(socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate): void {
     if (this.#isClosed || this.#pending() >= MAX_PENDING) {
       socket.on("error", () => socket.destroy());
       socket.destroy();
       return;
     }
-    const caller = new Caller(this.#registry, socket, () => this.#open.delete(caller));
+    const caller = new Caller(this.#registry, socket, certificate, () => this.#open.delete(caller));
     this.#open.add(caller);
-    caller.receive(head);
+    caller.begin(head);
   }
 
   #pending(): number {
@@ -91,6 +92,7 @@ interface Asked {
 class Caller {
   readonly #registry: PeerRegistry;
   readonly #socket: PeerSocket;
+  readonly #certificate: CallerCertificate | undefined;
   readonly #reader: FrameReader;
   readonly #address: string;
   #onEnd: () => void;
@@ -102,9 +104,15 @@ class Caller {
   #isDone = false;
   #lastBytes_ms = 0;
 
-  constructor(registry: PeerRegistry, socket: PeerSocket, onEnd: () => void) {
+  constructor(
+    registry: PeerRegistry,
+    socket: PeerSocket,
+    certificate: CallerCertificate | undefined,
+    onEnd: () => void,
+  ) {
     this.#registry = registry;
     this.#socket = socket;
+    this.#certificate = certificate;
     this.#onEnd = onEnd;
     this.#address = socket.remoteAddress ?? "a peer";
     this.#reader = new FrameReader(MAX_HANDSHAKE_BYTES, (type, body, version) => this.#onFrame(type, body, version));
@@ -116,6 +124,13 @@ class Caller {
     socket.on("end", () => this.end());
     socket.on("close", () => this.end());
     this.#timer = clock.after(connectTimeout_ms, () => this.#fail(`no hello within ${connectTimeout_ms} ms`));
+  }
+
+  /** Takes what came first, of who may say anything. */
+  begin(head: Uint8Array): void {
+    const refusal = this.#registry.judgeCertificate(this.#certificate, null);
+    if (refusal === null) this.receive(head);
+    else this.#refuse(refusal);
   }
 
   /** Takes what came next. */
@@ -173,6 +188,11 @@ class Caller {
       return;
     }
     const hello = decodeHello(body);
+    const refusal = registry.judgeCertificate(this.#certificate, hello.from);
+    if (refusal !== null) {
+      this.#refuse(refusal);
+      return;
+    }
     if (registry.settings.secret === null) {
       this.#admit(hello, EMPTY);
       return;

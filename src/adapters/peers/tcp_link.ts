@@ -97,10 +97,11 @@ export class TcpPeerLink implements PeerLink {
   }
 
   #call(): void {
-    const { peers, connectTimeout_ms, clock } = this.#registry.settings;
+    const { peers, connectTimeout_ms, clock, tls } = this.#registry.settings;
     // A name is looked up anew at every call: a replica may come back with another address.
     const { host, port } = peers[this.state.to]!;
-    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    const socket = tls?.call({ host, port }) ??
+      connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     this.#socket = socket;
     this.#isBlocked = false;
     const reader = new FrameReader(MAX_HANDSHAKE_BYTES, (type, body) => this.#onFrame(socket, type, body));
@@ -108,7 +109,7 @@ export class TcpPeerLink implements PeerLink {
     const present = (run: () => void) => (): void => {
       if (this.#socket === socket) run();
     };
-    socket.on("connect", present(() => this.#greet(socket)));
+    socket.on(tls === null ? "connect" : "secureConnect", present(() => this.#greet(socket)));
     socket.on("data", (chunk: Uint8Array) => {
       if (this.#socket === socket) this.#receive(reader, chunk);
     });

@@ -8,7 +8,9 @@ import type { Logger } from "@logtape/logtape";
 import { clusterName } from "../../adapters/peers/cluster_name.ts";
 import { createHttpTransport, type PeerTransportOptions } from "../../adapters/http_transport.ts";
 import type { PeerSocket } from "../../adapters/peers/peer_socket.ts";
+import type { PeerTls } from "../../adapters/peers/peer_tls.ts";
 import { addressText } from "../../adapters/socket_errors.ts";
+import type { CallerCertificate } from "../../adapters/tls/caller_certificate.ts";
 import { createTcpTransport } from "../../adapters/tcp_transport.ts";
 import { KvError } from "../../core/errors.ts";
 import type { ReplicaId, Transport } from "../../ports/transport.ts";
@@ -36,6 +38,8 @@ export interface LinkOptions {
   readonly httpPortOffset: number;
   /** What the replicas prove to each other that they know; null for nothing. */
   readonly secret: string | null;
+  /** The TLS that they speak with each other; null for none. */
+  readonly tls: PeerTls | null;
   /** The largest command of a client. A frame has room for what else came in its turn. */
   readonly maxCommand_bytes: number;
   readonly logger: Logger;
@@ -47,9 +51,9 @@ export interface LinkOptions {
 export interface Links {
   readonly transport: Transport;
   /** Takes connections of the other replicas, or turns them away when they should come over HTTP. */
-  readonly acceptPeer: (socket: PeerSocket, head: Uint8Array) => void;
+  readonly acceptPeer: (socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate) => void;
   /** Answers requests of the other replicas; null when they come over TCP. */
-  readonly peerFetch: ((request: Request) => Promise<Response>) | null;
+  readonly peerFetch: ((request: Request, certificate?: CallerCertificate) => Promise<Response>) | null;
   /** The most bytes that a request of another replica has; 0 when they come over TCP. */
   readonly maxPeerRequest_bytes: number;
   /** The replicas and the ways to them. */
@@ -76,6 +80,7 @@ export function createLinks(options: LinkOptions): Links {
     peers: peers.map((peer, to) => to === id ? peer : route(peer)),
     cluster: clusterName(peers.map(addressText), options.origin),
     secret: options.secret,
+    tls: options.tls,
     maxFrame_bytes,
     maxQueue_bytes: 2 * maxFrame_bytes,
     log: (level, text) => logger[level]("{text}", { text }),
@@ -90,7 +95,7 @@ function overTcp(options: PeerTransportOptions): Omit<Links, "figures"> {
   const transport = createTcpTransport(options);
   return {
     transport,
-    acceptPeer: (socket, head) => transport.accept(socket, head),
+    acceptPeer: (socket, head, certificate) => transport.accept(socket, head, certificate),
     peerFetch: null,
     maxPeerRequest_bytes: 0,
   };
@@ -111,7 +116,7 @@ function overHttp(options: PeerTransportOptions, offset: number, logger: Logger)
   return {
     transport,
     acceptPeer: turnAway(logger),
-    peerFetch: (request) => transport.fetch(request),
+    peerFetch: (request, certificate) => transport.fetch(request, certificate),
     maxPeerRequest_bytes: (options.maxFrame_bytes ?? DEFAULT_FRAME_BYTES) + REQUEST_ROOM_BYTES,
   };
 }

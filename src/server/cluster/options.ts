@@ -4,6 +4,7 @@
  * @module
  */
 import type { Logger } from "@logtape/logtape";
+import type { PeerTls } from "../../adapters/peers/peer_tls.ts";
 import { addressText } from "../../adapters/socket_errors.ts";
 import type { KVStore } from "../../core/kv/kv_store.ts";
 import type { PaxosTimes } from "../../core/paxos/options.ts";
@@ -54,6 +55,8 @@ export interface ReplicaOptions extends Partial<SnapshotOptions> {
   readonly store: KVStore;
   /** What the replicas prove to each other that they know; null for nothing. */
   readonly secret: string | null;
+  /** The TLS that they speak with each other; null for none. */
+  readonly tls: PeerTls | null;
   readonly logger: Logger;
   readonly parts: ServerParts;
   /** Where what only Multi-Paxos has is counted. */

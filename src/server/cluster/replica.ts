@@ -20,7 +20,7 @@ const HTTP_PORT_OFFSET = 1000;
  * @throws {RangeError} for a place among the others that cannot be meant
  */
 export function createReplica(options: ReplicaOptions): Replica {
-  const { cluster, origin, store, secret, logger, parts } = options;
+  const { cluster, origin, store, secret, tls, logger, parts } = options;
   const { transport, ...doors } = createLinks({
     id: cluster.id,
     peers: cluster.peers,
@@ -28,6 +28,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     transport: cluster.transport ?? "tcp",
     httpPortOffset: cluster.httpPortOffset ?? HTTP_PORT_OFFSET,
     secret,
+    tls,
     maxCommand_bytes: store.limits.maxCommandBytes,
     logger,
     route: parts.route,

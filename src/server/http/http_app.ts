@@ -6,6 +6,7 @@
  */
 import { Hono } from "hono";
 import { PEER_PATH } from "../../adapters/peers/http_hello.ts";
+import type { CallerCertificate } from "../../adapters/tls/caller_certificate.ts";
 import { CodecError } from "../../codec/byte_reader.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -51,7 +52,7 @@ export interface HttpAppOptions {
   /** The replicas of the cluster. @default none */
   readonly cluster?: () => ClusterFigures | null;
   /** Answers other replicas, when they talk over HTTP. These requests are not counted as clients'. @default none */
-  readonly peerFetch?: (request: Request) => Promise<Response>;
+  readonly peerFetch?: (request: Request, certificate?: CallerCertificate) => Promise<Response>;
   /** How much is logged. @default nobody can say */
   readonly logLevels?: LogLevels;
   /** How long the body of a request may take to arrive. @default 30000 */
@@ -69,7 +70,11 @@ export interface HttpApp {
   /** The app, for those who mount it. Requests that do not come through {@link fetch} are not counted. */
   readonly app: Hono;
   /** Answers one request; `address` says where it comes from. */
-  readonly fetch: (request: Request, address?: () => string) => Response | Promise<Response>;
+  readonly fetch: (
+    request: Request,
+    address?: () => string,
+    certificate?: () => CallerCertificate,
+  ) => Response | Promise<Response>;
   /** Counts a request that another thread has answered, which took so long there. */
   count(method: string, path: string, result: RequestResult, duration_ms: number): void;
   /** Users may be others now: ends the watches of those who would not be let in as they were. */
@@ -103,11 +108,13 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...operatorRoutes(options, metrics, gate, bodies),
   ];
 
+  /** Who sends the requests of replicas, over HTTPS. */
+  const certificates = new WeakMap<Request, () => CallerCertificate>();
   const app = new Hono({ getPath: routeOf });
   if (!options.logins.isOpen) app.use("*", gate.middleware());
   for (const [method, path, handler] of routes) app.on(method, path, handler);
   app.route("/", createRpcApp(service, gate, bodies, jsonLimit(service)));
-  if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw));
+  if (peerFetch !== undefined) app.post(PEER_PATH, (c) => peerFetch(c.req.raw, certificates.get(c.req.raw)?.()));
   const served = [...routes, ["POST", "/v1/rpc"]] as const;
   app.notFound(unserved(served));
   app.onError((error) => {
@@ -120,8 +127,11 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     app,
     count: (method, path, result, duration_ms) => meters.count(method, path, result, duration_ms),
     recheck: () => watches.recheck(gate),
-    fetch: (request, address) => {
-      if (peerFetch !== undefined && request.url.endsWith(PEER_PATH)) return answer(request);
+    fetch: (request, address, certificate) => {
+      if (peerFetch !== undefined && request.url.endsWith(PEER_PATH)) {
+        if (certificate !== undefined) certificates.set(request, certificate);
+        return answer(request);
+      }
       if (address !== undefined) gate.note(request, address());
       stats.httpRequests++;
       return meters.measure(request, answer);

@@ -48,7 +48,8 @@ function writeProcess(
   );
 }
 
-function writeDoors(out: Exposition, { stats }: Figures, { doors, httpInFlight }: ServerMetrics): void {
+function writeDoors(out: Exposition, { stats }: Figures, metrics: ServerMetrics): void {
+  const { doors, httpInFlight } = metrics;
   const all = Object.values(doors);
   out.counters(
     "requests_total",
@@ -87,6 +88,12 @@ function writeDoors(out: Exposition, { stats }: Figures, { doors, httpInFlight }
     stats.replyWrites,
   );
   out.counter("logins_refused_total", "Wrong users, passwords and tokens, over TCP and HTTP.", stats.loginsRefused);
+  out.counter("tls_handshakes_failed_total", "TLS handshakes that came to nothing.", stats.handshakesFailed);
+  out.gauge(
+    "tls_certificate_expiry_timestamp_seconds",
+    "When the certificate in use expires, since the Unix epoch; 0 without TLS.",
+    (metrics.certificateExpires_ms() ?? 0) / 1000,
+  );
   out.counter("protocol_errors_total", "Requests over TCP and UDP that were not RESP.", stats.protocolErrors);
   out.counter("datagrams_received_total", "Datagrams received.", stats.datagramsIn);
   out.counter("datagrams_sent_total", "Datagrams sent.", stats.datagramsOut);

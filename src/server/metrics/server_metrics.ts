@@ -38,6 +38,8 @@ export class ServerMetrics {
   readonly disk: DiskMetrics = new DiskMetrics();
   readonly paxos: PaxosMetrics = new PaxosMetrics();
   readonly eventLoopDelay: Histogram = new Histogram();
+  /** When the certificate in use expires, in milliseconds since the Unix epoch; null without TLS. */
+  certificateExpires_ms: () => number | null = () => null;
   /** HTTP requests whose response has not begun. */
   httpInFlight = 0;
 

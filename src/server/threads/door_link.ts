@@ -6,12 +6,14 @@
  */
 import { EventEmitter } from "node:events";
 import type { PeerSocket } from "../../adapters/peers/peer_socket.ts";
+import type { CallerCertificate } from "../../adapters/tls/caller_certificate.ts";
 import type { ByteReader } from "../../codec/byte_reader.ts";
 import { bytesToText, EMPTY } from "../../codec/bytes.ts";
 import type { RespConnection } from "../resp/connection.ts";
 import type { ServerContext } from "../resp/server_context.ts";
 import type { RespTransport } from "../resp/transport.ts";
 import { ITEM, type Item, Outbox, type Post, readBatch } from "./batch.ts";
+import { readCertificate } from "./encoded_certificate.ts";
 import { EncodedRequests } from "./encoded_requests.ts";
 import { FIRST_HTTP_ITEM } from "./http_items.ts";
 import { HttpNear, type HttpNearOptions } from "./http_near.ts";
@@ -26,7 +28,7 @@ export interface DoorLinkOptions {
   /** Sends a batch to the thread. */
   readonly post: Post;
   /** Takes over the connections of other replicas. @default none come */
-  readonly acceptPeer?: (socket: PeerSocket, head: Uint8Array) => void;
+  readonly acceptPeer?: (socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate) => void;
 }
 
 /** The way to a thread. */
@@ -78,7 +80,7 @@ export class DoorLink {
         this.#clients.set(id, new NearClient(this.#context, this.#outbox, id, reader));
         return;
       case ITEM.peer:
-        this.#peers.set(id, new NearPeer(this.#outbox, id, bytesToText(reader.blob())));
+        this.#peers.set(id, new NearPeer(this.#outbox, id, bytesToText(reader.blob()), readCertificate(reader)));
         return;
       default:
         break;
@@ -108,7 +110,7 @@ export class DoorLink {
     if (peer.isNew) {
       peer.isNew = false;
       peer.tellTaken(bytes.length);
-      this.#acceptPeer?.(peer, bytes);
+      this.#acceptPeer?.(peer, bytes, peer.certificate);
     } else {
       peer.onData(bytes);
     }
@@ -240,6 +242,7 @@ class NearWire implements RespTransport {
 /** A replica whose socket a thread holds. */
 class NearPeer extends EventEmitter implements PeerSocket {
   readonly remoteAddress: string;
+  readonly certificate: CallerCertificate | undefined;
   writableLength = 0;
   /** Whether nothing was read from it. */
   isNew = true;
@@ -247,11 +250,12 @@ class NearPeer extends EventEmitter implements PeerSocket {
   readonly #id: number;
   #isClosed = false;
 
-  constructor(outbox: Outbox, id: number, remoteAddress: string) {
+  constructor(outbox: Outbox, id: number, remoteAddress: string, certificate: CallerCertificate | undefined) {
     super();
     this.#outbox = outbox;
     this.#id = id;
     this.remoteAddress = remoteAddress;
+    this.certificate = certificate;
   }
 
   take(kind: number, reader: ByteReader): void {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Socket } from "node:net";
+import type { CallerCertificate } from "../../adapters/tls/caller_certificate.ts";
 import type { ByteReader } from "../../codec/byte_reader.ts";
 import { textToBytes } from "../../codec/bytes.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -19,6 +20,7 @@ import { ITEM, type ItemKind, Outbox, type Post, readBatch } from "./batch.ts";
 import { writeFault, writeRequest } from "./encoded_requests.ts";
 import { HttpFar, type HttpFarOptions } from "./http_far.ts";
 import { FIRST_HTTP_ITEM } from "./http_items.ts";
+import { writeCertificate } from "./encoded_certificate.ts";
 import { writeDifferences } from "./stats_differences.ts";
 
 /** How many bytes of a client's requests may wait at the owner; one request may have more. */
@@ -96,9 +98,11 @@ export class OwnerLink implements DoorContext {
   }
 
   /** Takes over the connection of another replica. */
-  acceptPeer(socket: Socket, head: Uint8Array): void {
+  acceptPeer(socket: Socket, head: Uint8Array, certificate?: CallerCertificate): void {
     const id = this.#nextId++;
-    this.#outbox.begin(ITEM.peer, id).blob(textToBytes(socket.remoteAddress ?? ""));
+    const item = this.#outbox.begin(ITEM.peer, id);
+    item.blob(textToBytes(socket.remoteAddress ?? ""));
+    writeCertificate(item, certificate);
     this.#connections.set(id, new FarPeer(this, this.#outbox, id, socket, head));
   }
 

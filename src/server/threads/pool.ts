@@ -7,6 +7,8 @@
 import { createServer } from "node:net";
 import type { PeerSocket } from "../../adapters/peers/peer_socket.ts";
 import type { HttpServer } from "../../adapters/http_serve.ts";
+import type { CallerCertificate } from "../../adapters/tls/caller_certificate.ts";
+import type { ServerIdentity } from "../../adapters/tls/server_identity.ts";
 import { KvError } from "../../core/errors.ts";
 import type { ServerContext } from "../resp/server_context.ts";
 import type { TcpServer } from "../tcp_server.ts";
@@ -25,7 +27,9 @@ export interface ThreadPoolOptions {
   /** The most clients at once, of all threads together. */
   readonly maxConnections: number;
   /** As in `TcpServerOptions`. */
-  readonly acceptPeer?: (socket: PeerSocket, head: Uint8Array) => void;
+  readonly acceptPeer?: (socket: PeerSocket, head: Uint8Array, certificate?: CallerCertificate) => void;
+  /** As in `TcpServerOptions`. */
+  readonly tls?: ServerIdentity;
   /** Told once when a thread has died: its clients are gone, and new ones may be sent where nobody takes them. */
   readonly onFailure: (error: KvError) => void;
 }
@@ -48,7 +52,7 @@ export interface ThreadPool extends TcpServer {
 
 /** Opens a TCP door with several threads. Rejects when it cannot listen. */
 export async function startThreadPool(options: ThreadPoolOptions): Promise<ThreadPool> {
-  const { threads, host, context, maxConnections, acceptPeer } = options;
+  const { threads, host, context, maxConnections, acceptPeer, tls } = options;
   const port = await freePort(host, options.port);
   const connections = new SharedArrayBuffer(4);
   const { logins, limits: { maxBulkBytes, maxRequestBytes } } = context;
@@ -67,6 +71,7 @@ export async function startThreadPool(options: ThreadPoolOptions): Promise<Threa
       hasPeers: acceptPeer !== undefined,
       maxConnections,
       connections,
+      tls: tls === undefined ? null : { ...tls.texts, clientAuth: tls.clientAuth },
     }, {
       onBatch: (batch) => link.receive(batch),
       onNotice: (message) => context.notice(message),
@@ -88,6 +93,9 @@ export async function startThreadPool(options: ThreadPoolOptions): Promise<Threa
     await Promise.all(all.map(({ thread }) => thread.end()));
     throw failed.reason;
   }
+  const unfollow = tls?.onReplaced(() => {
+    for (const { thread } of all) thread.replaceCertificate(tls.texts);
+  });
   return {
     port,
     connections: () => new Int32Array(connections)[0]!,
@@ -107,6 +115,7 @@ export async function startThreadPool(options: ThreadPoolOptions): Promise<Threa
       };
     },
     close: async (deadline_ms = CLOSE_DEADLINE_MS) => {
+      unfollow?.();
       await Promise.all(all.map(async ({ thread, link }) => {
         await thread.close(deadline_ms);
         link.lose();

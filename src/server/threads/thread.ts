@@ -10,6 +10,8 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { type HttpServer, serveHttp } from "../../adapters/http_serve.ts";
 import { systemClock } from "../../adapters/system_clock.ts";
+import type { ServerIdentity } from "../../adapters/tls/server_identity.ts";
+import type { ServerTlsOptions, ServerTlsTexts } from "../../adapters/tls/server_texts.ts";
 import type { ParserLimits } from "../resp/parser.ts";
 import { type Places, startTcpServer, type TcpServer } from "../tcp_server.ts";
 import type { Post } from "./batch.ts";
@@ -29,6 +31,8 @@ export interface ThreadTask {
   readonly maxConnections: number;
   /** How many clients all threads have. */
   readonly connections: SharedArrayBuffer;
+  /** What to speak TLS with; null for no TLS. */
+  readonly tls: ServerTlsOptions | null;
 }
 
 /** What a thread says beside its batches. */
@@ -43,7 +47,8 @@ type Report =
 /** What a thread is told beside its batches. */
 type Order =
   | { readonly type: "close" | "closeHttp"; readonly deadline_ms: number }
-  | { readonly type: "openHttp"; readonly http: HttpTask };
+  | { readonly type: "openHttp"; readonly http: HttpTask }
+  | { readonly type: "certificate"; readonly texts: ServerTlsTexts };
 
 /** How a thread is to serve HTTP. */
 export interface HttpTask extends Pick<HttpFarOptions, "limits" | "relaysAll" | "maxBody_bytes"> {
@@ -68,6 +73,8 @@ export interface ServerThread {
   openHttp(task: HttpTask): Promise<void>;
   /** Ends that. */
   closeHttp(deadline_ms: number): Promise<void>;
+  /** Speaks TLS with these from now on. */
+  replaceCertificate(texts: ServerTlsTexts): void;
   /** As the `close` of a {@link TcpServer}, then ends it. */
   close(deadline_ms: number): Promise<void>;
   /** Ends it at once. */
@@ -143,6 +150,9 @@ export function startThread(task: ThreadTask, listener: ThreadListener): ServerT
       await closed;
       timer.cancel();
     },
+    replaceCertificate: (texts) => {
+      if (!isDead) worker.postMessage({ type: "certificate", texts } satisfies Order);
+    },
     close: async (deadline_ms) => {
       if (!isDead) {
         const closed = new Promise<void>((resolve) => onClosed = resolve);
@@ -202,14 +212,17 @@ async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Pr
     onNotice: (message) => say({ type: "notice", message }),
   });
   let server: TcpServer;
+  let tls: ServerIdentity | undefined;
   try {
+    tls = task.tls === null ? undefined : await identityOf(task.tls);
     server = await startTcpServer({
       context: link,
       host: task.host,
       port: task.port,
       reusePort: true,
       places: sharedPlaces(task.connections, task.maxConnections),
-      ...(task.hasPeers ? { acceptPeer: (socket, head): void => link.acceptPeer(socket, head) } : {}),
+      ...(tls === undefined ? {} : { tls }),
+      ...(task.hasPeers ? { acceptPeer: (...peer): void => link.acceptPeer(...peer) } : {}),
     });
   } catch (error) {
     const { message, code } = error as Error & { readonly code?: string };
@@ -233,6 +246,7 @@ async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Pr
   };
   port.on("message", (message: Uint8Array | Order) => {
     if (message instanceof Uint8Array) link.receive(message);
+    else if (message.type === "certificate") tls?.replace(message.texts);
     else if (message.type === "openHttp") void openHttp(message.http);
     else if (message.type === "closeHttp") void closeHttp(message.deadline_ms);
     else {
@@ -243,6 +257,12 @@ async function serve(port: NonNullable<typeof parentPort>, task: ThreadTask): Pr
     }
   });
   say({ type: "listening" });
+}
+
+async function identityOf(options: ServerTlsOptions): Promise<ServerIdentity> {
+  const { ServerIdentity } = await import("../../adapters/tls/server_identity.ts");
+  // Whether they fit a replica was looked at where the others are known.
+  return new ServerIdentity(options, null);
 }
 
 if (isServerThread && parentPort !== null) {
