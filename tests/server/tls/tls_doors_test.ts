@@ -156,7 +156,10 @@ describe("a server that asks its clients for certificates", () => {
 });
 
 describe("handshakes that stand still", () => {
-  async function door(maxConnections: number): Promise<{ readonly server: TcpServer; readonly notices: string[] }> {
+  async function door(
+    maxConnections: number,
+    handshakeTimeout_ms = 400,
+  ): Promise<{ readonly server: TcpServer; readonly notices: string[] }> {
     const notices: string[] = [];
     const { context } = testContext({ notices });
     const tls = new ServerIdentity(of(first), null);
@@ -166,7 +169,7 @@ describe("handshakes that stand still", () => {
       context,
       tls,
       maxConnections,
-      handshakeTimeout_ms: 400,
+      handshakeTimeout_ms,
     });
     closers.push(() => server.close(200));
     return { server, notices };
@@ -191,12 +194,10 @@ describe("handshakes that stand still", () => {
   });
 
   test("do not hold up a server that closes", async () => {
-    const { server } = await door(10);
+    const { server } = await door(10, 60_000);
     const held = await callPlain(server.port, Uint8Array.of(22, 3, 1));
-    const before = performance.now();
     await server.close(60_000);
     await held.closed();
-    expect(performance.now() - before).toBeLessThan(30_000);
   });
 
   test("are ended over HTTPS, too, as are requests that are never said", async () => {
