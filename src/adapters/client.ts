@@ -13,6 +13,7 @@
  * @module
  */
 export { connect, type ConnectOptions, type Protocol } from "./connect.ts";
+export type { TlsOptions } from "./tls/options.ts";
 export { httpConnector } from "./http_connection.ts";
 export type { Fetch, HttpConnectorOptions } from "./fetch_connection.ts";
 export * from "../client/kv_client.ts";

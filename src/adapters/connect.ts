@@ -14,6 +14,8 @@ import { rpcConnector } from "./rpc_connection.ts";
 import { systemClock } from "./system_clock.ts";
 import { systemRandom } from "./system_random.ts";
 import { tcpConnector } from "./tcp_connection.ts";
+import { type TlsCaller, tlsCallerOf } from "./tls/caller.ts";
+import type { TlsOptions } from "./tls/options.ts";
 import { udpConnector } from "./udp_connection.ts";
 
 /** How a client speaks to its servers: over sockets, through the REST routes, or through the typed RPC stub. */
@@ -32,6 +34,11 @@ export interface ConnectOptions extends ClientTuning {
   readonly user?: string;
   /** The servers' password; with a user, that user's password or token; over HTTP, a token alone will do. @default none */
   readonly password?: string;
+  /**
+   * Speak TLS, over all protocols but UDP: `true` trusts the authorities that the runtime and the system trust. A server
+   * that cannot be trusted is passed over; when none is left, what was asked rejects with `TLS_FAILED`. @default false
+   */
+  readonly tls?: boolean | TlsOptions;
 }
 
 /** The ports that servers listen on unless told otherwise. */
@@ -63,6 +70,19 @@ const clientClock: Clock = {
  * void example;
  * ```
  *
+ * @example Over TLS
+ * ```ts
+ * import { connect } from "@x/kvpaxos";
+ * import { readFileSync } from "node:fs";
+ *
+ * async function example(): Promise<void> {
+ *   const tls = { ca: readFileSync("ca.pem", "utf8") };
+ *   await using client = connect({ servers: "kv-0.example:32000,kv-1.example:32000", tls });
+ *   await client.ping();
+ * }
+ * void example;
+ * ```
+ *
  * @throws {KvError} `INVALID_ARGUMENT` for what makes no sense
  */
 export function connect(options?: ConnectOptions): KVClient;
@@ -71,7 +91,7 @@ export function connect<Value>(options: ConnectOptions & { readonly codec: Value
 export function connect<Value>(
   options: ConnectOptions & { readonly codec?: ValueCodec<Value> } = {},
 ): KVClient<Value> {
-  const { protocol = "tcp", servers: given = [], password: _password, user: _user, ...rest } = options;
+  const { protocol = "tcp", servers: given = [], password: _password, user: _user, tls: _tls, ...rest } = options;
   const fallback = DEFAULT_PORT[protocol];
   if (fallback === undefined) {
     throw new KvError("INVALID_ARGUMENT", `protocol "${String(protocol)}"; it is tcp, udp, http or rpc`);
@@ -82,15 +102,18 @@ export function connect<Value>(
   return new KVClient<Value>({ ...rest, servers, connector, clock: clientClock, random: systemRandom });
 }
 
-function connectorOf(protocol: Protocol, { user, password }: ConnectOptions): Connector {
+function connectorOf(protocol: Protocol, { user, password, tls }: ConnectOptions): Connector {
   if (user !== undefined && password === undefined) {
     throw new KvError("INVALID_ARGUMENT", `user "${user}" without a password; give one, or neither`);
   }
   const secret = { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };
+  const caller = callerOf(tls ?? false);
+  const https = caller === null ? {} : { secure: true, fetch: caller.fetch };
   switch (protocol) {
     case "tcp":
-      return tcpConnector(secret);
+      return tcpConnector({ ...secret, ...(caller === null ? {} : { caller }) });
     case "udp":
+      if (caller !== null) throw new KvError("INVALID_ARGUMENT", "there is no TLS over UDP; use tcp, http or rpc");
       if (password !== undefined) {
         throw new KvError(
           "INVALID_ARGUMENT",
@@ -99,10 +122,18 @@ function connectorOf(protocol: Protocol, { user, password }: ConnectOptions): Co
       }
       return udpConnector();
     case "http":
-      return httpConnector(secret);
+      return httpConnector({ ...secret, ...https });
     case "rpc":
-      return rpcConnector(secret);
+      return rpcConnector({ ...secret, ...https });
   }
+}
+
+/** What `tls: true` stands for. */
+const DEFAULT_TLS: TlsOptions = {};
+
+function callerOf(tls: boolean | TlsOptions): TlsCaller | null {
+  if (typeof tls === "object") return tlsCallerOf(tls);
+  return tls ? tlsCallerOf(DEFAULT_TLS) : null;
 }
 
 /** An address as people write it: `host`, `host:port`, `[v6]:port`. */

@@ -16,7 +16,7 @@ import { toBase64 } from "../codec/base64.ts";
 import type { Result } from "../core/kv/result.ts";
 import { boundsQuery, type HttpAnswer, problemOf } from "./http_exchange.ts";
 import { HttpWatchReader } from "./http_watch.ts";
-import { addressText, socketError } from "./socket_errors.ts";
+import { addressText, MAYBE_TLS, socketError } from "./socket_errors.ts";
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -27,7 +27,7 @@ export interface HttpConnectorOptions {
   readonly user?: string;
   /** The server's password or a token, sent as a bearer token; with a user, that user's. @default none */
   readonly password?: string;
-  /** Speak TLS. @default false */
+  /** Speak TLS: the URLs begin with `https`. Whom to trust is up to what does the requests. @default false */
   readonly secure?: boolean;
   /** Does the requests. @default the runtime's `fetch` */
   readonly fetch?: Fetch;
@@ -38,6 +38,8 @@ export type Perform = (command: Command, signal: AbortSignal, isStale: boolean) 
 
 /** Browsers open few connections to one server; more requests than this only wait in line. */
 const MAX_IN_FLIGHT = 64;
+/** How runtimes tell that a server closed the connection without an answer, or answered what is no HTTP. */
+const NO_ANSWER = /ECONNRESET|UND_ERR_SOCKET|closed|HPE_|HTTP version|Malformed_HTTP/;
 /** How long a closed connection lets its last requests go on. */
 const LINGER_MS = 500;
 
@@ -76,6 +78,8 @@ export class FetchConnection implements Connection {
   #perform: Perform;
   #requests = new Map<number, AbortController>();
   #watches = new Map<number, AbortController>();
+  /** The server has answered something. */
+  #answered = false;
   #done = false;
 
   constructor(
@@ -103,11 +107,12 @@ export class FetchConnection implements Connection {
     const own = (isStale ? withoutMark(command) : command).slice();
     this.#perform(decodeCommand(own), controller.signal, isStale).then(
       (result) => {
+        this.#answered = true;
         if (waited()) this.#listener.onReply(id, encodeResult(result));
       },
       (error: unknown) => {
         if (!waited()) return;
-        if (error instanceof KvError) this.#listener.onRefused(id, error);
+        if (error instanceof KvError && !isOfConnection(error)) this.#listener.onRefused(id, error);
         else this.#fail(error);
       },
     );
@@ -124,8 +129,8 @@ export class FetchConnection implements Connection {
     this.#watches.set(id, controller);
     this.#follow(id, request, controller.signal).catch((cause: unknown) => {
       if (!this.#watches.delete(id)) return;
-      const error = cause instanceof KvError ? cause : socketError(this.#address, causeOf(cause));
-      this.#listener.onWatchEnd(id, error);
+      if (cause instanceof KvError && isOfConnection(cause)) return this.#fail(cause);
+      this.#listener.onWatchEnd(id, this.#errorOf(cause));
     });
   }
 
@@ -153,7 +158,15 @@ export class FetchConnection implements Connection {
     for (const controller of [...this.#requests.values(), ...this.#watches.values()]) controller.abort();
     this.#requests.clear();
     this.#watches.clear();
-    this.#listener.onClose(socketError(this.#address, causeOf(cause)));
+    this.#listener.onClose(this.#errorOf(cause));
+  }
+
+  /** What ended a request, as an error that names the server. */
+  #errorOf(cause: unknown): KvError {
+    if (cause instanceof KvError) return cause;
+    const error = socketError(this.#address, causeOf(cause));
+    if (this.#answered || this.#options.secure === true || !NO_ANSWER.test(error.message)) return error;
+    return new KvError(error.code, error.message + MAYBE_TLS, { cause });
   }
 
   /** Reads a watch to its end; always rejects, with the reason why it ended. */
@@ -162,6 +175,7 @@ export class FetchConnection implements Connection {
     const headers = { ...commonHeaders(this.#options), "Accept": "text/event-stream" };
     const url = `${originOf(this.#address, this.#options)}/v1/watch?${query}`;
     const response = await this.#fetch(url, { headers, signal });
+    this.#answered = true;
     if (!response.ok || response.body === null) {
       const { code, message } = problemOf(await readAnswer(response));
       throw errorOfCode(code, message);
@@ -182,6 +196,11 @@ export class FetchConnection implements Connection {
       reader.push(value);
     }
   }
+}
+
+/** Whether an error speaks of the connection, not of a request: others of it would fare no better. */
+function isOfConnection({ code }: KvError): boolean {
+  return code === "TLS_FAILED";
 }
 
 /** The whole of an answer. */

@@ -9,6 +9,7 @@
  */
 import { bytesToText } from "../codec/bytes.ts";
 import { KvError } from "../core/errors.ts";
+import { SPEAKS_TLS } from "./socket_errors.ts";
 
 /** An error reply: the line without the leading `-`. */
 export class RespErrorReply {
@@ -56,6 +57,8 @@ const INCOMPLETE = Symbol("incomplete");
 
 const SHORT_LENGTH_DIGITS = 9;
 const CR = 13;
+/** The first byte of an alert of TLS (RFC 8446, section 5.1): what a server of TLS says to those who speak without. */
+const TLS_ALERT = 21;
 const LF = 10;
 
 /** Cuts a stream of bytes into replies. */
@@ -111,7 +114,8 @@ export class RespReplyParser {
   /**
    * The next reply, or undefined when the bytes end before it does.
    *
-   * @throws {KvError} `PROTOCOL_ERROR` when the bytes are no reply; nothing can be read after it
+   * @throws {KvError} `PROTOCOL_ERROR` when the bytes are no reply, `TLS_FAILED` when they are TLS; nothing can be read
+   * after it
    */
   next(): RespReply | undefined {
     if (this.#end - this.#start < Math.max(this.#needed, 1)) return undefined;
@@ -131,6 +135,7 @@ export class RespReplyParser {
       const length = this.#shortLength();
       if (length >= 0) return this.#bulk(length);
     }
+    if (type === TLS_ALERT && depth === 0) throw new KvError("TLS_FAILED", SPEAKS_TLS);
     const line = this.#line();
     if (line === null) return INCOMPLETE;
     switch (type) {

@@ -12,6 +12,12 @@ interface SocketFailure {
   readonly message?: unknown;
 }
 
+/** What a server that ends a plain connection without a word may be. */
+export const MAYBE_TLS = "; where it speaks TLS, connect with tls (kvclient: --tls-ca FILE or --tls)";
+/** What a plain client hears of a server that speaks TLS. */
+export const SPEAKS_TLS =
+  "it speaks TLS, and this client does not; connect with tls (kvclient: --tls-ca FILE or --tls)";
+
 /** The error of a connection that could not be made, or broke. */
 export function socketError(address: ServerAddress, cause: unknown): KvError {
   const { code, message } = (cause ?? {}) as SocketFailure;

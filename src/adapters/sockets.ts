@@ -17,3 +17,23 @@ export function net(): typeof import("node:net") {
 export function dgram(): typeof import("node:dgram") {
   return load("node:dgram") as typeof import("node:dgram");
 }
+
+/** `node:tls`. */
+export function tls(): typeof import("node:tls") {
+  return load("node:tls") as typeof import("node:tls");
+}
+
+/** `node:https`. */
+export function https(): typeof import("node:https") {
+  return load("node:https") as typeof import("node:https");
+}
+
+/** `node:stream`. */
+export function stream(): typeof import("node:stream") {
+  return load("node:stream") as typeof import("node:stream");
+}
+
+/** `node:crypto`, for the certificates and keys of TLS. */
+export function certificates(): typeof import("node:crypto") {
+  return load("node:crypto") as typeof import("node:crypto");
+}

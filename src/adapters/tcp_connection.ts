@@ -14,10 +14,10 @@ import { bytesToText } from "../codec/bytes.ts";
 import type { Connection, ConnectionListener, Connector, ServerAddress, WatchRequest } from "../client/connection.ts";
 import { errorOfCode } from "../client/errors.ts";
 import { KvError, type KvErrorCode } from "../core/errors.ts";
+import { type Caller, plainCaller } from "./callers.ts";
 import { errorOfLine, writeCommand, writeKv } from "./resp_client.ts";
 import { RespErrorReply, RespPush, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
-import { addressText, socketError } from "./socket_errors.ts";
-import { net } from "./sockets.ts";
+import { addressText } from "./socket_errors.ts";
 
 /** How to connect over TCP. */
 export interface TcpConnectorOptions {
@@ -25,6 +25,8 @@ export interface TcpConnectorOptions {
   readonly user?: string;
   /** The server's or the user's password, or a token of the user. @default none */
   readonly password?: string;
+  /** Opens the sockets. @default plain ones */
+  readonly caller?: Caller;
 }
 
 /** How many requests wait for replies at once: enough to fill any link. */
@@ -60,6 +62,8 @@ class TcpConnection implements Connection {
   /** The socket has not taken what was written. */
   #blocked = false;
   #connected = false;
+  /** The server has answered the greeting. */
+  #greeted = false;
   #done = false;
   /** What the replies to come are for, in order; those before `#heard` were taken. */
   #expected: Expected[] = [];
@@ -70,9 +74,10 @@ class TcpConnection implements Connection {
   constructor(address: ServerAddress, listener: ConnectionListener, options: TcpConnectorOptions) {
     this.#address = address;
     this.#listener = listener;
-    const socket = net().connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true });
+    const caller = options.caller ?? plainCaller;
+    const socket = caller.call(address);
     this.#socket = socket;
-    socket.on("connect", () => {
+    socket.on(caller.ready, () => {
       this.#connected = true;
       const auth = options.password === undefined
         ? []
@@ -86,8 +91,11 @@ class TcpConnection implements Connection {
       this.#blocked = false;
       this.#flush();
     });
-    socket.on("error", (error) => this.#fail(socketError(address, error)));
-    socket.on("end", () => this.#fail(new KvError("UNAVAILABLE", `${addressText(address)} closed the connection`)));
+    socket.on("error", (error) => this.#fail(caller.errorOf(address, error)));
+    socket.on("end", () => {
+      const closed = new KvError("UNAVAILABLE", `${addressText(address)} closed the connection`);
+      this.#fail(this.#greeted ? closed : caller.endedEarly(address));
+    });
     socket.on("close", () => this.#fail(new KvError("UNAVAILABLE", `${addressText(address)}: the connection broke`)));
   }
 
@@ -198,6 +206,7 @@ class TcpConnection implements Connection {
     }
     switch (expected.for) {
       case "hello":
+        this.#greeted = true;
         if (reply instanceof RespErrorReply) this.#fail(errorOfLine(reply.line));
         else this.#listener.onOpen();
         return;

@@ -203,7 +203,7 @@ export class Dispatcher implements LinkOwner {
     this.#drain();
   }
 
-  onDown(error: KvError): void {
+  onDown(error: KvError, isLasting: boolean): void {
     this.#liveness.stop();
     const again: PendingOperation[] = [];
     for (const operation of this.#wire.landAll()) {
@@ -212,11 +212,14 @@ export class Dispatcher implements LinkOwner {
       else again.push(operation);
     }
     this.#queue.restore(again);
-    this.watches.onDown(error);
-    if (error.code === "UNAUTHENTICATED") {
+    this.watches.onDown(error, isLasting);
+    if (isLasting) {
       for (const operation of this.#ledger.list()) this.#ledger.fail(operation, error);
     }
-    for (const operation of this.#queue.list()) operation.lastError = error;
+    for (const operation of this.#queue.list()) {
+      // Where some servers are away and one cannot be trusted, it is the latter that somebody has to do something about.
+      if (operation.lastError?.code !== "TLS_FAILED") operation.lastError = error;
+    }
     if (this.watches.size > 0) this.#link.ensure();
     this.#drain();
   }

@@ -17,8 +17,11 @@ import type { Connection, ConnectionListener, Connector, ServerAddress } from ".
 export interface LinkOwner extends Omit<ConnectionListener, "onOpen" | "onClose"> {
   /** A connection is ready. */
   onUp(connection: Connection): void;
-  /** The connection is gone, or none could be made. The link does nothing more until {@link Link.ensure}. */
-  onDown(error: KvError): void;
+  /**
+   * The connection is gone, or none could be made. The link does nothing more until {@link Link.ensure}. `isLasting` says
+   * that trying again would be of no use: what is wrong is not that servers are away.
+   */
+  onDown(error: KvError, isLasting: boolean): void;
 }
 
 /** Where and how to connect. */
@@ -45,6 +48,8 @@ export class Link {
   /** Until when the next attempt waits, and whether it has to. */
   #wait_ms = 0;
   #timer: Timer | null = null;
+  /** How many servers in a row there was no TLS connection to. */
+  #tlsFailures = 0;
   #closed = false;
 
   constructor(options: LinkOptions, owner: LinkOwner) {
@@ -84,6 +89,7 @@ export class Link {
 
   /** The server in use has answered as it should: stay with it. */
   praise(): void {
+    this.#tlsFailures = 0;
     this.#backoff.reset();
   }
 
@@ -115,7 +121,15 @@ export class Link {
   #down(error: KvError): void {
     this.#wait_ms = this.#backoff.fail();
     this.#at = (this.#at + 1) % this.#options.servers.length;
-    this.#owner.onDown(error);
+    this.#owner.onDown(error, this.#isLasting(error));
+  }
+
+  /** A password is the same for all servers; a certificate is each server's own, so that all of them have to be tried. */
+  #isLasting({ code }: KvError): boolean {
+    this.#tlsFailures = code === "TLS_FAILED" ? this.#tlsFailures + 1 : 0;
+    if (this.#tlsFailures < this.#options.servers.length) return code === "UNAUTHENTICATED";
+    this.#tlsFailures = 0;
+    return true;
   }
 
   #connect(): void {

@@ -76,11 +76,11 @@ export class Watches {
     for (const carried of this.#all) if (carried.retry === null) this.#start(carried);
   }
 
-  onDown(error: KvError): void {
+  onDown(error: KvError, isLasting: boolean): void {
     this.#byId.clear();
     for (const carried of [...this.#all]) {
       carried.id = 0;
-      if (error.code === "UNAUTHENTICATED") carried.feed.stop(error);
+      if (isLasting) carried.feed.stop(error);
     }
   }
 

@@ -49,6 +49,8 @@ export type KvErrorCode =
   | "UNAUTHENTICATED"
   /** The user may not do this; the message names the key and what the user may do. Nothing was changed. */
   | "PERMISSION_DENIED"
+  /** No TLS connection: the server's certificate is not trusted, or one of the two does not speak TLS. Nothing was sent. */
+  | "TLS_FAILED"
   /** The peer speaks another protocol, or answered what cannot be understood. */
   | "PROTOCOL_ERROR"
   /** The client, server or store was closed; nothing was changed. */

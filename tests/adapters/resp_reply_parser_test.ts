@@ -83,12 +83,19 @@ describe("RespReplyParser", () => {
     expect(() => parse(encoder.encode(text))).toThrow(KvError);
   });
 
+  test("knows an alert of TLS, which has no end of a line", () => {
+    const alert = Uint8Array.of(0x15, 3, 1, 0, 2, 2, 0x46);
+    expect(() => parse(alert)).toThrow(expect.objectContaining({ code: "TLS_FAILED" }));
+    expect(() => parse(encoder.encode("*1\r\n\x15\r\n"))).toThrow(expect.objectContaining({ code: "PROTOCOL_ERROR" }));
+  });
+
   test("never throws anything but a KvError, and takes no memory for what is announced", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 50 }), (bytes, size) => {
       try {
         parse(bytes, [size]);
       } catch (error) {
-        expect(error).toMatchObject({ code: "PROTOCOL_ERROR" });
+        expect(error).toBeInstanceOf(KvError);
+        expect(["PROTOCOL_ERROR", "TLS_FAILED"]).toContain((error as KvError).code);
       }
     }));
   });

@@ -3,7 +3,7 @@ import { Backoff } from "../../src/client/backoff.ts";
 import type { ConnectionListener } from "../../src/client/connection.ts";
 import { KVClient } from "../../src/client/kv_client.ts";
 import { KvError } from "../../src/core/errors.ts";
-import { FakeNetwork } from "../support/fake_network.ts";
+import { FakeNetwork, type FakeServer } from "../support/fake_network.ts";
 import { SeededRandom } from "../support/seeded_random.ts";
 
 /** The server that answers the client now. */
@@ -153,6 +153,54 @@ describe("a client of one server", () => {
     const watch = client.watch();
     const failures = [client.get("a"), client.increment("n"), watch.next()].map((each) => network.failure(each, 50));
     for (const error of await Promise.all(failures)) expect(error.code).toBe("UNAUTHENTICATED");
+  });
+
+  test("passes over servers without TLS, and ends what was asked only when none is left", async () => {
+    const network = new FakeNetwork(3);
+    const untrusted = new KvError("TLS_FAILED", "its certificate has expired");
+    for (const server of network.servers) server.refusal = untrusted;
+    const [first, second, third] = network.servers as [FakeServer, FakeServer, FakeServer];
+    first.mode = second.mode = "down";
+    // Wherever the clients begin.
+    for (let i = 0; i < 10; i++) expect(await network.until(network.client().get("a"), 50)).toBeNull();
+    third.mode = "down";
+    for (let i = 0; i < 10; i++) {
+      const client = network.client();
+      const watch = client.watch();
+      const failures = [client.get("a"), client.increment("n"), watch.next()].map((each) => network.failure(each, 50));
+      for (const error of await Promise.all(failures)) expect(error.code).toBe("TLS_FAILED");
+    }
+  });
+
+  test("tries all servers again for what is asked after that", async () => {
+    const network = new FakeNetwork(3);
+    network.refusal = new KvError("TLS_FAILED", "its certificate has expired");
+    for (const server of network.servers) server.mode = "down";
+    const client = network.client();
+    await network.failure(client.get("a"), 50);
+    for (const server of network.servers) {
+      server.mode = "up";
+      expect(await network.until(client.get("a"), 10_000)).toBeNull();
+      server.mode = "down";
+      network.breakAll(network.servers.indexOf(server));
+      expect((await network.failure(client.get("a"), 10_000)).code).toBe("TLS_FAILED");
+    }
+  });
+
+  test("waits for servers that are away while others have no TLS, and then tells of the latter", async () => {
+    const network = new FakeNetwork(3);
+    for (const server of network.servers) server.mode = "down";
+    network.servers[1]!.refusal = new KvError("TLS_FAILED", "its certificate has expired");
+    // Whichever of them was tried last.
+    for (let i = 0; i < 20; i++) {
+      const error = await network.failure(network.client({ deadline_ms: 500 }).get("a"), 510);
+      expect(error.code).toBe("DEADLINE_EXCEEDED");
+      expect(error.message).toContain("its certificate has expired");
+    }
+    const later = network.client({ deadline_ms: 20_000 }).get("a");
+    await network.pass(1000);
+    network.servers[2]!.mode = "up";
+    expect(await network.until(later, 19_000)).toBeNull();
   });
 
   test("comes back with growing, jittered waits", async () => {

@@ -10,6 +10,8 @@ import type { KVClient } from "../../src/client/kv_client.ts";
 import { op, when } from "../../src/client/txn_builder.ts";
 import { Compacted, KvError } from "../../src/core/errors.ts";
 import { type RunningServer, startServer } from "../../src/server/server.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { openTlsDoor, type TlsDoor } from "../support/tls_door.ts";
 
 /** The code that a promise rejects with. */
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -20,27 +22,34 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Runs the suite over `protocol`. */
-export function clientContract(protocol: Protocol): void {
-  describe(`a client over ${protocol}`, () => {
+/** Runs the suite over `protocol`, in the clear or over TLS. */
+export function clientContract(protocol: Protocol, isSecure: boolean = false): void {
+  describe(`a client over ${protocol}${isSecure ? " and TLS" : ""}`, () => {
+    const authority = createAuthority("the contract's");
     let server: RunningServer;
+    let door: TlsDoor | null = null;
     let client: KVClient<string>;
     const clients: KVClient<string>[] = [];
 
     function open(): KVClient<string> {
       const { tcp, http } = server.addresses;
-      const address = protocol === "tcp" || protocol === "udp" ? tcp : http!;
-      const opened = connect({ servers: [address], protocol, codec: codecs.string, deadline_ms: 20_000 });
+      const plain = protocol === "tcp" || protocol === "udp" ? tcp : http!;
+      const address = { ...plain, port: door?.port ?? plain.port };
+      const tls = isSecure && { ca: authority.certificate };
+      const opened = connect({ servers: [address], protocol, tls, codec: codecs.string, deadline_ms: 20_000 });
       clients.push(opened);
       return opened;
     }
 
     beforeAll(async () => {
       server = await startServer({ port: 0, httpPort: null, dataDir: null, limits: { maxHistoryEvents: 2000 } });
+      const { port } = protocol === "tcp" ? server.addresses.tcp : server.addresses.http!;
+      if (isSecure) door = await openTlsDoor(port, { shown: authority.issue({ names: ["127.0.0.1"] }) });
       client = open();
     });
     afterAll(async () => {
       await Promise.all(clients.map((each) => each.close()));
+      await door?.close();
       await server.close();
     });
 

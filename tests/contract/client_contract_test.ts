@@ -4,3 +4,4 @@ clientContract("tcp");
 clientContract("udp");
 clientContract("http");
 clientContract("rpc");
+for (const protocol of ["tcp", "http", "rpc"] as const) clientContract(protocol, true);

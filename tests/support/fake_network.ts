@@ -43,6 +43,8 @@ export interface FakeServer {
   readonly address: ServerAddress;
   /** Whether it takes connections. */
   mode: "up" | "down" | "silent";
+  /** Why it refuses connections while it is down, when it is not the network's {@link FakeNetwork.refusal}. */
+  refusal?: KvError;
   readonly open: Set<FakeConnection>;
   /** Connections made to it so far. */
   connections: number;
@@ -172,7 +174,7 @@ export class FakeConnection implements Connection {
     this.maxInFlight = network.maxInFlight;
     network.clock.defer(() => {
       if (!this.#open || server.mode === "silent") return;
-      if (server.mode === "down") this.break(network.refusal);
+      if (server.mode === "down") this.break(server.refusal ?? network.refusal);
       else {
         server.open.add(this);
         listener.onOpen();

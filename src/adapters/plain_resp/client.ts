@@ -12,6 +12,7 @@ import { EMPTY, equalBytes, keyFromText } from "../../codec/bytes.ts";
 import { KvError, OutcomeUnknown } from "../../core/errors.ts";
 import type { Compare, Operation, Txn } from "../../core/kv/command.ts";
 import type { Entry, Result } from "../../core/kv/result.ts";
+import type { Caller } from "../callers.ts";
 import { errorOfLine } from "../resp_client.ts";
 import { RespErrorReply, type RespReply } from "../resp_reply_parser.ts";
 import { type PlainCommand, PlainConnection } from "./connection.ts";
@@ -25,6 +26,8 @@ export interface PlainRespOptions {
   /** Null for the server's own password. */
   readonly user: string | null;
   readonly password: string | null;
+  /** Opens the sockets. @default plain ones */
+  readonly caller?: Caller;
   /** How long one operation may take. */
   readonly deadline_ms: number;
   /** Whether to ask with READONLY for reads that may be stale, as our own servers and Redis Cluster know it. */
@@ -132,7 +135,7 @@ export class PlainRespClient {
       if (this.#isClosed) throw new KvError("CLOSED", "the client is closed");
       const left_ms = Math.max(1, Math.min(CONNECT_MS, until_ms - performance.now()));
       try {
-        const connection = await PlainConnection.open(servers[this.#at]!, left_ms);
+        const connection = await PlainConnection.open(servers[this.#at]!, left_ms, this.#options.caller);
         const greeting: PlainCommand[] = [
           ...password === null ? [] : [["AUTH", ...(user === null ? [] : [keyFromText(user)]), keyFromText(password)]],
           ...readOnly ? [["READONLY"]] : [],

@@ -7,14 +7,15 @@
  *
  * @module
  */
-import { connect as connectSocket, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ServerAddress } from "../../client/connection.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import { copyBytes } from "../../codec/bytes.ts";
 import { KvError, OutcomeUnknown } from "../../core/errors.ts";
+import { type Caller, plainCaller } from "../callers.ts";
 import { writeCommand } from "../resp_client.ts";
 import { RespPush, type RespReply, RespReplyParser } from "../resp_reply_parser.ts";
-import { addressText, socketError } from "../socket_errors.ts";
+import { addressText } from "../socket_errors.ts";
 
 /** A command with its arguments. */
 export type PlainCommand = Parameters<typeof writeCommand>[1];
@@ -35,20 +36,24 @@ export class PlainConnection {
   #call: Call | null = null;
   #broken: KvError | null = null;
 
-  private constructor(address: ServerAddress, socket: Socket) {
+  private constructor(address: ServerAddress, socket: Socket, caller: Caller) {
     this.#address = address;
     this.#socket = socket;
     const lost = (): void => this.#fail(new KvError("UNAVAILABLE", `${addressText(address)}: the connection broke`));
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on("error", (error) => this.#fail(socketError(address, error)));
+    socket.on("error", (error) => this.#fail(caller.errorOf(address, error)));
     socket.on("end", lost);
     socket.on("close", lost);
   }
 
-  /** Connects, within a time. Rejects with `UNAVAILABLE`. */
-  static open(address: ServerAddress, timeout_ms: number): Promise<PlainConnection> {
+  /** Connects, within a time. Rejects with `UNAVAILABLE`, or with `TLS_FAILED`. */
+  static open(
+    address: ServerAddress,
+    timeout_ms: number,
+    caller: Caller = plainCaller,
+  ): Promise<PlainConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connectSocket({ host: address.host, port: address.port, noDelay: true });
+      const socket = caller.call(address);
       const fail = (error: KvError): void => {
         clearTimeout(timer);
         socket.destroy();
@@ -57,12 +62,12 @@ export class PlainConnection {
       const timer = setTimeout(() => {
         fail(new KvError("UNAVAILABLE", `${addressText(address)}: not connected after ${Math.round(timeout_ms)} ms`));
       }, timeout_ms);
-      const onError = (error: Error): void => fail(socketError(address, error));
+      const onError = (error: Error): void => fail(caller.errorOf(address, error));
       socket.once("error", onError);
-      socket.once("connect", () => {
+      socket.once(caller.ready, () => {
         clearTimeout(timer);
         socket.off("error", onError);
-        resolve(new PlainConnection(address, socket));
+        resolve(new PlainConnection(address, socket, caller));
       });
     });
   }

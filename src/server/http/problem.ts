@@ -79,6 +79,7 @@ const KINDS: Readonly<Record<ProblemCode, readonly [ProblemStatus, string]>> = {
   SESSION_CONFLICT: [422, "The key was used for another request"],
   SESSION_FULL: [429, "Too many unacknowledged results"],
   INTERNAL: [500, "Internal error"],
+  TLS_FAILED: [503, "No TLS connection"],
   UNAVAILABLE: [503, "The server cannot take requests now"],
   STORAGE_FAILED: [503, "The server's storage has failed"],
   WATCH_OVERFLOW: [503, "The watcher was too slow"],
