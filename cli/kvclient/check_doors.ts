@@ -18,6 +18,7 @@ import type { Context } from "./context.ts";
 import { parseServer } from "./profile.ts";
 import type { Store } from "./store.ts";
 import { addressFor } from "./target.ts";
+import { callerOf } from "./tls.ts";
 
 /** How long a server that failed is left alone by the clients that go from one to the next. */
 const AVOID_MS = 1000;
@@ -142,8 +143,10 @@ export class Doors {
   }
 
   #plainWay(servers: readonly ServerAddress[], first: number, isStale: boolean): Way {
-    const { user, password, deadline_ms } = this.#context.resolved.target;
-    const client = new PlainRespClient({ servers, first, user, password, deadline_ms, readOnly: isStale });
+    const { target } = this.#context.resolved;
+    const { user, password, deadline_ms } = target;
+    const caller = callerOf(target);
+    const client = new PlainRespClient({ servers, first, user, password, deadline_ms, caller, readOnly: isStale });
     this.closeLater(() => {
       client.close();
       return Promise.resolve();

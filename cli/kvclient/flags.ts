@@ -37,6 +37,11 @@ export const CONNECTION: {
   readonly user: Flag<string | undefined>;
   readonly password: Flag<string | undefined>;
   readonly passwordFile: Flag<string | undefined>;
+  readonly tls: Flag<boolean>;
+  readonly tlsCa: Flag<string | undefined>;
+  readonly tlsCert: Flag<string | undefined>;
+  readonly tlsKey: Flag<string | undefined>;
+  readonly tlsServerName: Flag<string | undefined>;
   readonly timeout: Flag<number>;
 } = {
   serverIp: valueFlag({
@@ -100,6 +105,44 @@ export const CONNECTION: {
     summary: "a file whose first line is the password",
     parse: text,
     completes: "file",
+  }),
+  tls: switchFlag({
+    name: "tls",
+    group: SERVER,
+    summary: "speak TLS, and trust the system's authorities unless --tls-ca is given; --no-tls undoes a saved one",
+    negatable: true,
+  }),
+  tlsCa: valueFlag({
+    name: "tls-ca",
+    placeholder: "FILE",
+    group: SERVER,
+    summary: "speak TLS, and trust the authorities whose certificates (PEM) are in this file, and no others",
+    parse: text,
+    completes: "file",
+  }),
+  tlsCert: valueFlag({
+    name: "tls-cert",
+    placeholder: "FILE",
+    group: SERVER,
+    summary: "speak TLS, and show this certificate (PEM) to servers that ask for one; it needs --tls-key",
+    parse: text,
+    completes: "file",
+  }),
+  tlsKey: valueFlag({
+    name: "tls-key",
+    placeholder: "FILE",
+    group: SERVER,
+    summary: "the private key (PEM) of --tls-cert",
+    parse: text,
+    completes: "file",
+  }),
+  tlsServerName: valueFlag({
+    name: "tls-server-name",
+    placeholder: "NAME",
+    group: SERVER,
+    summary: "speak TLS with servers whose certificate is for this name or address",
+    parse: text,
+    shownDefault: "the host that is called",
   }),
   timeout: defaultedFlag({
     name: "timeout",

@@ -8,20 +8,22 @@ import { problemOf } from "../../src/adapters/http_exchange.ts";
 import { errorOfCode } from "../../src/client/errors.ts";
 import { KvError } from "../../src/core/errors.ts";
 import type { Target } from "./store.ts";
+import { fetchPage } from "./tls.ts";
 
 /**
  * Asks a server, named as `host:port`, for a page, as the user of `target`. Rejects with a `KvError` of the problem that
- * it answers with, and with what fetch throws when there is no answer.
+ * it answers with or of the TLS connection that failed, and with what fetch throws when there is no answer.
  */
 export async function requestPage(
   server: string,
   path: string,
-  { user, password }: Target,
+  target: Target,
   init: RequestInit,
 ): Promise<Response> {
+  const { user, password } = target;
   const headers = new Headers(init.headers);
   if (password !== null) headers.set("Authorization", authorizationOf(user, password));
-  const response = await fetch(`http://${server}${path}`, { ...init, headers });
+  const response = await fetchPage(target, server, path, { ...init, headers });
   if (response.ok) return response;
   const { code, message } = problemOf(await readAnswer(response));
   throw errorOfCode(code, `${server}: ${message}`);

@@ -32,7 +32,7 @@ class LibraryStore implements Store {
   readonly #client: KVClient;
 
   constructor(target: Target) {
-    const { servers, protocol, user, password, deadline_ms } = target;
+    const { servers, protocol, user, password, tls, deadline_ms } = target;
     this.#target = target;
     this.#client = connect({
       servers,
@@ -41,6 +41,7 @@ class LibraryStore implements Store {
       limits: UNLIMITED,
       ...(user === null ? {} : { user }),
       ...(password === null ? {} : { password }),
+      ...(tls === null ? {} : { tls }),
     });
   }
 

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ServerAddress } from "../../src/client/connection.ts";
 import { bytesToText } from "../../src/codec/bytes.ts";
 import { Failure, UsageError } from "../exit_code.ts";
 import { port } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Protocol, PROTOCOLS } from "./store.ts";
+import type { TlsFiles } from "./tls.ts";
 
 /** What is saved. Ports are the servers' main ports. Never a password. */
 export interface Profile {
@@ -17,6 +18,8 @@ export interface Profile {
   readonly protocol: Protocol;
   /** Null for the main port + 1000. */
   readonly httpPort: number | null;
+  /** Null for no TLS. Paths of files, never what is in them. */
+  readonly tls: TlsFiles | null;
 }
 
 /** The file of the profile, by the XDG base directory specification; null without a home. */
@@ -66,17 +69,35 @@ function isNotFound(error: unknown): boolean {
 
 function parseProfile(text: string): Profile | null {
   try {
-    const { servers, protocol, httpPort } = JSON.parse(text);
+    const { servers, protocol, httpPort, tls } = JSON.parse(text);
     if (!Array.isArray(servers) || servers.length === 0 || !PROTOCOLS.includes(protocol)) return null;
     return {
       servers: servers.map((server) => parseServer(String(server))),
       protocol,
       httpPort: httpPort === undefined ? null : port(1)(String(httpPort)),
+      tls: tls === undefined ? null : parseTls(tls),
     };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError || error instanceof UsageError) return null;
     throw error;
   }
+}
+
+function parseTls(saved: unknown): TlsFiles {
+  const { ca = null, cert = null, key = null, serverName = null } = saved as Partial<TlsFiles>;
+  const texts = [ca, cert, key, serverName];
+  if (texts.some((text) => text !== null && typeof text !== "string")) throw new TypeError("a path that is no text");
+  return { ca, cert, key, serverName };
+}
+
+/** The paths, wherever the next run is started. */
+function formatTls({ ca, cert, key, serverName }: TlsFiles): Partial<TlsFiles> {
+  return {
+    ...(ca === null ? {} : { ca: resolve(ca) }),
+    ...(cert === null ? {} : { cert: resolve(cert) }),
+    ...(key === null ? {} : { key: resolve(key) }),
+    ...(serverName === null ? {} : { serverName }),
+  };
 }
 
 /** Saves the profile, replacing the one before as a whole. Returns where; null without a home. Throws when it cannot. */
@@ -87,6 +108,7 @@ export function writeProfile(terminal: Terminal, profile: Profile): string | nul
     servers: profile.servers.map(formatServer),
     protocol: profile.protocol,
     ...(profile.httpPort === null ? {} : { httpPort: profile.httpPort }),
+    ...(profile.tls === null ? {} : { tls: formatTls(profile.tls) }),
   };
   terminal.replaceFile(path, JSON.stringify(saved, null, 2) + "\n");
   return path;

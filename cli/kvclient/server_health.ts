@@ -11,6 +11,7 @@ import { reasonOf } from "./http_page.ts";
 import { askOne } from "./server_status.ts";
 import { pageOf } from "./status_table.ts";
 import type { ServerHealth, Target } from "./store.ts";
+import { fetchPage } from "./tls.ts";
 
 /** Whether each server that was named is ready. Rejects only when aborted. */
 export function askHealth(target: Target, signal?: AbortSignal): Promise<ServerHealth[]> {
@@ -23,15 +24,18 @@ async function healthOf(server: ServerAddress, target: Target, signal?: AbortSig
   const name = formatServer(server);
   try {
     const isHttp = target.protocol === "http" || target.protocol === "rpc";
-    return { server: name, unready: isHttp ? await askOverHttp(name, until) : await askForPage(server, target, until) };
+    return {
+      server: name,
+      unready: isHttp ? await askOverHttp(target, name, until) : await askForPage(server, target, until),
+    };
   } catch (cause) {
     if (signal?.aborted === true) throw new KvError("ABORTED", "health: it was aborted", { cause });
     return { server: name, unready: deadline.aborted ? `no answer within ${target.deadline_ms} ms` : reasonOf(cause) };
   }
 }
 
-async function askOverHttp(server: string, until: AbortSignal): Promise<string | null> {
-  const response = await fetch(`http://${server}/readyz`, { signal: until });
+async function askOverHttp(target: Target, server: string, until: AbortSignal): Promise<string | null> {
+  const response = await fetchPage(target, server, "/readyz", { signal: until });
   const body: unknown = await response.json().catch(() => null);
   const page = typeof body === "object" && body !== null ? body as { readonly status?: unknown; detail?: unknown } : {};
   if (response.ok && page.status === "ready") return null;

@@ -5,7 +5,7 @@
  * @module
  */
 import { createSocket } from "node:dgram";
-import { connect as connectSocket, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { RespErrorReply, type RespReply, RespReplyParser } from "../../src/adapters/resp_reply_parser.ts";
 import { errorOfLine, writeCommand } from "../../src/adapters/resp_client.ts";
 import { socketError } from "../../src/adapters/socket_errors.ts";
@@ -16,6 +16,7 @@ import { KvError } from "../../src/core/errors.ts";
 import { notOurs, reasonOf, requestPage } from "./http_page.ts";
 import { formatServer } from "./profile.ts";
 import type { ServerStatus, Target } from "./store.ts";
+import { callerOf } from "./tls.ts";
 
 /** What the first server that answers says of itself. Rejects with a `KvError`. */
 export async function askStatus(target: Target, signal?: AbortSignal): Promise<ServerStatus> {
@@ -63,9 +64,11 @@ function isStatus(body: unknown): body is ServerStatus {
   return typeof body === "object" && body !== null && "version" in body && typeof body.version === "string";
 }
 
-function askOverTcp(server: ServerAddress, { user, password }: Target, until: AbortSignal): Promise<RespReply> {
+function askOverTcp(server: ServerAddress, target: Target, until: AbortSignal): Promise<RespReply> {
+  const { user, password } = target;
+  const caller = callerOf(target);
   return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host: server.host, port: server.port });
+    const socket = caller.call(server);
     const parser = new RespReplyParser();
     let authenticating = password !== null;
     const end = (settle: () => void): void => {
@@ -75,11 +78,9 @@ function askOverTcp(server: ServerAddress, { user, password }: Target, until: Ab
     };
     const onAbort = (): void => end(() => reject(until.reason));
     until.addEventListener("abort", onAbort);
-    socket.on("error", (error) => end(() => reject(socketError(server, error))));
-    socket.on("close", () => {
-      end(() => reject(new KvError("UNAVAILABLE", `${formatServer(server)} closed the connection`)));
-    });
-    socket.on("connect", () => {
+    socket.on("error", (error) => end(() => reject(caller.errorOf(server, error))));
+    socket.on("close", () => end(() => reject(caller.endedEarly(server))));
+    socket.on(caller.ready, () => {
       const out = new ByteWriter(256);
       if (password !== null) {
         writeCommand(out, ["AUTH", ...(user === null ? [] : [keyFromText(user)]), keyFromText(password)]);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TlsOptions } from "../../src/adapters/tls/options.ts";
 import type { ServerAddress, WatchRequest } from "../../src/client/connection.ts";
 import type { Lock } from "../../src/client/locks/lock.ts";
 import type { KvError } from "../../src/core/errors.ts";
@@ -46,6 +47,8 @@ export interface Target {
   /** Null for the server's own password. */
   readonly user: string | null;
   readonly password: string | null;
+  /** Null for no TLS. */
+  readonly tls: TlsOptions | null;
   /** How long one operation may take, retries included. Milliseconds. */
   readonly deadline_ms: number;
 }

@@ -11,6 +11,7 @@ import type { Terminal } from "../terminal.ts";
 import { DEFAULT_PORT, parseServer, type Profile, readProfile } from "./profile.ts";
 import type { Target } from "./store.ts";
 import { CONNECTION } from "./flags.ts";
+import { readTls, TLS_FLAGS, tlsFilesOf } from "./tls.ts";
 
 /** A target, and what of it can be saved. */
 export interface Resolved {
@@ -28,13 +29,15 @@ export interface Resolved {
  */
 export function resolveTarget(line: CommandLine, terminal: Terminal): Resolved {
   const { serverIp, port, protocol, httpPort, server } = CONNECTION;
-  const named = [serverIp, port, protocol, httpPort, server].some((flag) => line.source(flag) === "argument");
+  const naming = [serverIp, port, protocol, httpPort, server, ...TLS_FLAGS];
+  const named = naming.some((flag) => line.source(flag) === "argument");
   const saved = savedProfile(terminal, named);
   const profile: Profile = {
     servers: serversOf(line, saved),
     protocol: line.get(protocol) ?? saved?.protocol ?? "tcp",
     // A saved HTTP port belongs to the saved servers.
     httpPort: line.get(httpPort) ?? (namesServer(line) ? null : saved?.httpPort ?? null),
+    tls: tlsFilesOf(line, saved?.tls ?? null),
   };
   const password = passwordOf(
     line.get(CONNECTION.password),
@@ -50,12 +53,16 @@ export function resolveTarget(line: CommandLine, terminal: Terminal): Resolved {
   if (password !== null && profile.protocol === "udp") {
     throw new UsageError("UDP cannot carry a password; choose another --protocol");
   }
+  if (profile.tls !== null && profile.protocol === "udp") {
+    throw new UsageError("there is no TLS over UDP; choose another --protocol, or --no-tls");
+  }
   return {
     target: {
       servers: profile.servers.map((each) => addressFor(each, profile)),
       protocol: profile.protocol,
       user,
       password,
+      tls: profile.tls === null ? null : readTls(profile.tls, terminal),
       deadline_ms: line.get(CONNECTION.timeout),
     },
     profile,

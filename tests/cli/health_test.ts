@@ -46,6 +46,7 @@ describe("the health of a real server", async () => {
       protocol,
       user: null,
       password,
+      tls: null,
       deadline_ms: 5000,
     });
     try {
