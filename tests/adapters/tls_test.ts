@@ -233,6 +233,35 @@ describe("a client without TLS", () => {
   });
 });
 
+describe.each(PROTOCOLS)("a server of ours that speaks TLS, by %s", (protocol) => {
+  /** The port of one. */
+  async function ours(clientAuth: boolean): Promise<number> {
+    const tls = { cert: good.certificate, key: good.key, ca: authority.certificate, clientAuth };
+    const started = await startServer({ port: 0, httpPort: null, dataDir: null, tls });
+    ends.push(() => started.close());
+    return (protocol === "tcp" ? started.addresses.tcp : started.addresses.http!).port;
+  }
+
+  test("lets clients in that trust it, and tells the others", async () => {
+    const port = await ours(false);
+    expect((await client(protocol, [port]).put("a", "1")).written).toBe(true);
+    expect((await failureOf(client(protocol, [port], true).get("a"))).code).toBe("TLS_FAILED");
+    const plain = await failureOf(client(protocol, [port], false, { deadline_ms: 300 }).get("a"));
+    expect(plain.message).toMatch(/speaks TLS.*connect with tls/);
+  });
+
+  test("lets clients in whose certificate it trusts, and no others", async () => {
+    const port = await ours(true);
+    const own = { ...trusting, cert: app.certificate, key: app.key };
+    expect((await client(protocol, [port], own).put("a", "1")).written).toBe(true);
+    const none = await failureOf(client(protocol, [port], trusting, { deadline_ms: 1000 }).get("a"));
+    expect(none.message).toMatch(/asks for certificates of its clients, give tls\.cert and tls\.key/);
+    const other = { ...trusting, cert: foreign.certificate, key: foreign.key };
+    const refused = await failureOf(client(protocol, [port], other, { deadline_ms: 1000 }).get("a"));
+    expect(refused.message).toMatch(/may not trust this client's certificate|refused this client's certificate/);
+  });
+});
+
 describe("connect", () => {
   const text = /^tls\.|tls\.ca|tls\.cert|tls\.key|tls\.serverName/;
   test.each<[string, TlsOptions, RegExp]>([

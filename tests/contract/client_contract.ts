@@ -11,7 +11,6 @@ import { op, when } from "../../src/client/txn_builder.ts";
 import { Compacted, KvError } from "../../src/core/errors.ts";
 import { type RunningServer, startServer } from "../../src/server/server.ts";
 import { createAuthority } from "../support/certificates.ts";
-import { openTlsDoor, type TlsDoor } from "../support/tls_door.ts";
 
 /** The code that a promise rejects with. */
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -27,14 +26,12 @@ export function clientContract(protocol: Protocol, isSecure: boolean = false): v
   describe(`a client over ${protocol}${isSecure ? " and TLS" : ""}`, () => {
     const authority = createAuthority("the contract's");
     let server: RunningServer;
-    let door: TlsDoor | null = null;
     let client: KVClient<string>;
     const clients: KVClient<string>[] = [];
 
     function open(): KVClient<string> {
       const { tcp, http } = server.addresses;
-      const plain = protocol === "tcp" || protocol === "udp" ? tcp : http!;
-      const address = { ...plain, port: door?.port ?? plain.port };
+      const address = protocol === "tcp" || protocol === "udp" ? tcp : http!;
       const tls = isSecure && { ca: authority.certificate };
       const opened = connect({ servers: [address], protocol, tls, codec: codecs.string, deadline_ms: 20_000 });
       clients.push(opened);
@@ -42,14 +39,13 @@ export function clientContract(protocol: Protocol, isSecure: boolean = false): v
     }
 
     beforeAll(async () => {
-      server = await startServer({ port: 0, httpPort: null, dataDir: null, limits: { maxHistoryEvents: 2000 } });
-      const { port } = protocol === "tcp" ? server.addresses.tcp : server.addresses.http!;
-      if (isSecure) door = await openTlsDoor(port, { shown: authority.issue({ names: ["127.0.0.1"] }) });
+      const { certificate, key } = authority.issue({ names: ["127.0.0.1"] });
+      const tls = isSecure ? { cert: certificate, key } : null;
+      server = await startServer({ port: 0, httpPort: null, dataDir: null, limits: { maxHistoryEvents: 2000 }, tls });
       client = open();
     });
     afterAll(async () => {
       await Promise.all(clients.map((each) => each.close()));
-      await door?.close();
       await server.close();
     });
 
