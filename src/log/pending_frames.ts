@@ -39,6 +39,11 @@ export class PendingFrames {
     return this.#starts.length === 0;
   }
 
+  /** The bytes of all frames. */
+  get bytes(): number {
+    return this.isEmpty ? 0 : this.#length - this.#starts[0]!;
+  }
+
   /** The bytes of the first frame. */
   get firstFrameBytes(): number {
     return this.#endOf(0) - this.#starts[0]!;

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import {
   LogError,
@@ -35,6 +35,9 @@ import { removeOlderSnapshots, SnapshotFile, SnapshotFileWriter } from "./snapsh
 /** A flush is one write, and a write holds the event loop up: more than this goes in several flushes. */
 const MAX_FLUSH_BYTES = 8 * 1024 * 1024;
 
+/** So many bytes wait for no more. */
+const MAX_SLACK_BYTES = 256 * 1024;
+
 /** A write of this part of a reserved step, or more, is a large one. */
 const LARGE_WRITES_IN_STEP = 4;
 
@@ -56,6 +59,8 @@ export class SegmentedLog implements DurableLog {
   #written: number;
   #reserved: number;
   #isMarked: boolean;
+  /** Runs while all that is pending may wait for more. */
+  #slack: Timer | null = null;
   #isScheduled = false;
   #isSyncing = false;
   #isWaitingForSegment = false;
@@ -106,21 +111,32 @@ export class SegmentedLog implements DurableLog {
     this.#listener = listener;
   }
 
-  append(payload: Uint8Array): number {
+  append(payload: Uint8Array, slack_ms = 0): number {
     this.#checkOpen();
     if (payload.length > MAX_RECORD_BYTES) {
       throw new RangeError(`a record of ${payload.length} bytes is over the limit of ${MAX_RECORD_BYTES}`);
     }
+    if (slack_ms === 0 || this.#pending.bytes + payload.length > MAX_SLACK_BYTES) this.#flushSoon();
+    else if (this.#pending.isEmpty) this.#slack = this.#clock.after(slack_ms, () => this.#endSlack());
     this.#pending.append(payload);
     this.#appends++;
-    if (!this.#isScheduled && !this.#isSyncing) {
-      this.#isScheduled = true;
-      this.#clock.defer(() => {
-        this.#isScheduled = false;
-        this.#flush();
-      });
-    }
     return ++this.#last;
+  }
+
+  #flushSoon(): void {
+    this.#slack?.cancel();
+    this.#slack = null;
+    if (this.#isScheduled || this.#isSyncing) return;
+    this.#isScheduled = true;
+    this.#clock.defer(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #endSlack(): void {
+    this.#slack = null;
+    this.#flush();
   }
 
   #checkOpen(): void {
@@ -192,7 +208,7 @@ export class SegmentedLog implements DurableLog {
     const isNews = durable > this.#durable;
     this.#durable = durable;
     // The disk first: it works on the next flush while the owner answers for this one.
-    this.#flush();
+    if (this.#slack === null) this.#flush();
     this.#prepareNext();
     if (isNews) this.#listener?.onDurable(durable);
     this.#goOn();
@@ -317,6 +333,8 @@ export class SegmentedLog implements DurableLog {
     this.#closing = done;
     this.#writer?.abort();
     this.#clock.defer(() => {
+      this.#slack?.cancel();
+      this.#slack = null;
       this.#flush();
       this.#goOn();
     });

@@ -139,11 +139,12 @@ export interface Log {
   listen(listener: LogListener): void;
 
   /**
-   * Adds a record and returns its position. The payload is copied before the call returns.
+   * Adds a record and returns its position. The payload is copied before the call returns. Its sync may wait for
+   * `slack_ms` (default 0), so that records that come meanwhile share it; one without slack takes those before it along.
    *
    * @throws {LogError} `closed` after {@link close} or a failure
    */
-  append(payload: Uint8Array): number;
+  append(payload: Uint8Array, slack_ms?: number): number;
 
   /**
    * The records from `position` on, in order, at most about `limit_bytes` of payload (at least one record).

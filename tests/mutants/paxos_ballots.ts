@@ -241,8 +241,8 @@ export const BALLOT_MUTANTS: readonly PatchedMutant[] = [
     scenario: "refuses an old accept that comes after one of a higher ballot",
     patches: [{
       file: ACCEPTOR,
-      find: "this.#promised = ballot;\n    const position = slots.appendAccept(accept, bytes);",
-      replace: "const position = slots.appendAccept(accept, bytes);",
+      find: "this.#promised = ballot;\n    const position = slots.appendAccept(accept, bytes, slack_ms);",
+      replace: "const position = slots.appendAccept(accept, bytes, slack_ms);",
     }],
   },
   {

@@ -32,6 +32,8 @@ export class HeldLog implements Log {
   firstPosition = 1;
   durablePosition = 0;
   records: Uint8Array[] = [];
+  /** For how long the sync of each record might have waited. */
+  slacks: number[] = [];
   snapshot: Stored | null = null;
   isWriting = false;
   readonly #clock: Clock;
@@ -62,7 +64,8 @@ export class HeldLog implements Log {
     this.#listener = listener;
   }
 
-  append(payload: Uint8Array): number {
+  append(payload: Uint8Array, slack_ms = 0): number {
+    this.slacks.push(slack_ms);
     if (this.#isClosed) throw new LogError("closed", "the log was closed");
     if (--this.failsIn < 0) {
       this.#isClosed = true;

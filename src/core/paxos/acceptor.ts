@@ -51,6 +51,9 @@ export class Acceptor {
   #promised: Ballot;
   /** Promises and acceptances whose records are on their way to the disk, by position. */
   #waiting: Waiting[] = [];
+  /** For how long the leader of this ballot lets acceptances wait for others to share their sync. */
+  #slackOf: Ballot = NO_BALLOT;
+  #slack_ms = 0;
 
   /** An acceptor that has promised what its log says. */
   constructor(promised: Ballot, options: AcceptorOptions) {
@@ -96,8 +99,9 @@ export class Acceptor {
       if (slots.isDurable(slot)) this.#sendAccepted(ballot, [slot, slot]);
       return;
     }
+    const slack_ms = ballot === this.#slackOf ? this.#slack_ms : 0;
     this.#promised = ballot;
-    const position = slots.appendAccept(accept, bytes);
+    const position = slots.appendAccept(accept, bytes, slack_ms);
     this.#waiting.push({ position, ballot, slot, known: 0 });
   }
 
@@ -113,8 +117,10 @@ export class Acceptor {
   }
 
   /** Says that no higher ballot was promised, which confirms the leader's leadership at this moment. */
-  onHeartbeat(from: ReplicaId, { ballot, round }: Heartbeat, now: number): void {
+  onHeartbeat(from: ReplicaId, { ballot, round, slack_ms }: Heartbeat, now: number): void {
     if (ballot < this.#promised) return this.#refuse(from, ballot);
+    this.#slackOf = ballot;
+    this.#slack_ms = slack_ms;
     if (round === 0) return;
     const { tag, chosen, send, lease } = this.#options;
     const lease_ms = lease.give(ballot, now);

@@ -99,7 +99,7 @@ const LAYOUTS: {
   },
   [MESSAGE.nack]: { ballot: varint, promised: varint },
   [MESSAGE.accepted]: { ballot: varint, tag: u32, ranges: listOf(varint) },
-  [MESSAGE.heartbeat]: { ballot: varint, round: varint, chosen: varint },
+  [MESSAGE.heartbeat]: { ballot: varint, round: varint, chosen: varint, slack_ms: optional },
   [MESSAGE.heartbeatReply]: { ballot: varint, tag: u32, round: varint, chosen: varint, lease_ms: optional },
   [MESSAGE.forward]: { life: varint, number: varint, first: varint, batch: rest },
   [MESSAGE.readRequest]: { life: varint, id: varint },

@@ -114,6 +114,8 @@ export interface Heartbeat {
   /** Counts up within a ballot and is never reused; 0 asks for no answer. */
   readonly round: number;
   readonly chosen: number;
+  /** For how long the acceptor may put off making durable what it accepts in this ballot, in whole milliseconds. */
+  readonly slack_ms: number;
 }
 
 /** No higher ballot has been promised when this was sent. */

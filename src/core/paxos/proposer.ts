@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { AwaitedVotes } from "./awaited_votes.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import { equalBytes } from "../../codec/bytes.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
@@ -99,6 +100,7 @@ export class Proposer {
   #heartbeatAt = 0;
   /** When each replica was last heard from in this ballot. */
   #heard: number[] = [];
+  #awaited: AwaitedVotes;
   #open: OpenSlot[] = [];
   #open_bytes = 0;
   /** The slot up to which all are chosen. */
@@ -119,6 +121,7 @@ export class Proposer {
     this.#options = options;
     this.#seen = seen;
     this.#rounds = new ReadRounds(options.replicas);
+    this.#awaited = new AwaitedVotes(options.id, options.replicas);
   }
 
   /** Where it stands. */
@@ -241,6 +244,7 @@ export class Proposer {
     this.#phaseOne = null;
     this.#phase = "leading";
     this.#rounds = new ReadRounds(this.#options.replicas);
+    this.#awaited = new AwaitedVotes(this.#options.id, this.#options.replicas);
     this.#heard = Array.from({ length: this.#options.replicas }, () => now);
     this.#chosen = this.#options.chosen();
     this.#toldChosen = this.#chosen;
@@ -321,6 +325,7 @@ export class Proposer {
       const to = Math.min(ranges[i + 1]!, this.#nextSlot - 1);
       for (let slot = from_; slot <= to; slot++) {
         const open = this.#open[slot - first]!;
+        if (!hasVote(open.votes, from) && !hasMajority(open.votes, this.#options.replicas)) this.#awaited.onHelp(from);
         open.votes = withVote(open.votes, from);
       }
     }
@@ -331,6 +336,7 @@ export class Proposer {
     let count = 0;
     while (count < this.#open.length && hasMajority(this.#open[count]!.votes, this.#options.replicas)) count++;
     if (count === 0) return;
+    this.#awaited.onChosen(count);
     const chosen = this.#open.splice(0, count);
     for (const { bytes } of chosen) this.#open_bytes -= bytes.length;
     const before = this.#chosen;
@@ -371,6 +377,7 @@ export class Proposer {
     // only another phase 1 finds them out.
     if (this.#options.chosen() >= this.#startedAt) this.#knownAt = now;
     else if (now - this.#knownAt >= FORGOTTEN_PATIENCES * patience_ms) return this.campaign();
+    this.#awaited.choose();
     this.#beat(now);
     const resend_ms = RESEND_HEARTBEATS * heartbeat_ms + Math.floor(this.#open_bytes / RESEND_BYTES_PER_MS);
     let resent = 0;
@@ -398,6 +405,8 @@ export class Proposer {
   #sendHeartbeats(round: number): void {
     this.#toldChosen = this.#chosen;
     const message = { type: MESSAGE.heartbeat, ballot: this.#ballot, round, chosen: this.#chosen } as const;
-    for (let to = 0; to < this.#options.replicas; to++) this.#options.send(to, message);
+    for (let to = 0; to < this.#options.replicas; to++) {
+      this.#options.send(to, { ...message, slack_ms: this.#awaited.slackOf(to) });
+    }
   }
 }

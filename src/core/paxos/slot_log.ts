@@ -61,10 +61,10 @@ export class SlotLog {
     return this.#log.append(encodeRecord(record));
   }
 
-  /** Appends the bytes of an {@link Accept}; returns their position. */
-  appendAccept(accept: Accept, bytes: Uint8Array): number {
+  /** Appends the bytes of an {@link Accept}, whose sync may wait for `slack_ms`; returns their position. */
+  appendAccept(accept: Accept, bytes: Uint8Array, slack_ms: number): number {
     this.facts.onRecord(accept);
-    const position = this.#log.append(bytes);
+    const position = this.#log.append(bytes, slack_ms);
     this.#index.set(accept.slot, accept.ballot, position);
     this.#keep(accept.slot, accept.value.slice());
     return position;

@@ -43,8 +43,10 @@ function describeMessage(message: Message): string {
       return `Accept ballot=${formatBallot(message.ballot)} slot=${message.slot} chosen=${message.chosen}`;
     case MESSAGE.accepted:
       return `Accepted ballot=${formatBallot(message.ballot)} slots=${rangesOf(message.ranges)}`;
-    case MESSAGE.heartbeat:
-      return `Heartbeat ballot=${formatBallot(message.ballot)} round=${message.round} chosen=${message.chosen}`;
+    case MESSAGE.heartbeat: {
+      const slack = message.slack_ms === 0 ? "" : ` slack=${message.slack_ms}`;
+      return `Heartbeat ballot=${formatBallot(message.ballot)} round=${message.round} chosen=${message.chosen}${slack}`;
+    }
     case MESSAGE.heartbeatReply: {
       const lease = message.lease_ms === 0 ? "" : ` lease=${message.lease_ms}`;
       const ballot = formatBallot(message.ballot);

@@ -84,9 +84,25 @@ describe("an acceptor", () => {
     expect(bench.heard()).toEqual(["1: promise above 0 [1=10@3 3=30@3]"]);
     bench.accept(ROUND_3, 4, 40);
     bench.prepare(ROUND_3);
-    bench.acceptor.onHeartbeat(0, { type: MESSAGE.heartbeat, ballot: ROUND_3, round: 9, chosen: 0 }, 0);
+    bench.acceptor.onHeartbeat(0, { type: MESSAGE.heartbeat, ballot: ROUND_3, round: 9, chosen: 0, slack_ms: 0 }, 0);
     expect(bench.heard()).toEqual(["0: no, 5", "0: no, 5", "0: no, 5"]);
     expect(bench.slots.value(4)).toBe(null);
+  });
+
+  test("puts its syncs off for as long as the leader of that ballot lets it", () => {
+    const bench = new Bench();
+    const beat = (ballot: number, slack_ms: number): void =>
+      bench.acceptor.onHeartbeat(0, { type: MESSAGE.heartbeat, ballot, round: 0, chosen: 0, slack_ms }, 0);
+    bench.accept(ROUND_3, 1, 10);
+    beat(ROUND_3, 4);
+    bench.accept(ROUND_3, 2, 20);
+    bench.accept(ROUND_3, 3, 30);
+    beat(ROUND_3, 0);
+    bench.accept(ROUND_3, 4, 40);
+    beat(ROUND_3, 4);
+    bench.prepare(ROUND_5);
+    bench.accept(ROUND_5, 5, 50);
+    expect(bench.log.slacks).toEqual([0, 4, 4, 0, 0, 0]);
   });
 
   test("raises its promise when it accepts a higher ballot, also across a crash", () => {

@@ -46,7 +46,7 @@ class Bench {
     const accept: Accept = { type: MESSAGE.accept, ballot, slot, chosen: 0, value };
     const writer = new ByteWriter(64);
     writeMessage(writer, accept);
-    this.slots.appendAccept(accept, writer.take());
+    this.slots.appendAccept(accept, writer.take(), 0);
     this.learner.onAccepted();
   }
 }

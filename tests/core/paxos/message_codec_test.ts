@@ -32,7 +32,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: is(MESSAGE.nack), ballot: number, promised: number }),
   fc.record({ type: is(MESSAGE.accept), ballot: number, slot: number, chosen: number, value: bytes }),
   fc.record({ type: is(MESSAGE.accepted), ballot: number, tag: u32, ranges: fc.array(number) }),
-  fc.record({ type: is(MESSAGE.heartbeat), ballot: number, round: number, chosen: number }),
+  fc.record({ type: is(MESSAGE.heartbeat), ballot: number, round: number, chosen: number, slack_ms: number }),
   fc.record({
     type: is(MESSAGE.heartbeatReply),
     ballot: number,
@@ -100,7 +100,7 @@ describe("the bytes of messages", () => {
         "08010000000000000002000000000000000300000000000000aabb",
       ],
       [{ type: MESSAGE.accepted, ballot: 1, tag: 2, ranges: [3, 4, 300, 301] }, "090102000000040304ac02ad02"],
-      [{ type: MESSAGE.heartbeat, ballot: 1, round: 2, chosen: 3 }, "0a010203"],
+      [{ type: MESSAGE.heartbeat, ballot: 1, round: 2, chosen: 3, slack_ms: 0 }, "0a010203"],
       [{ type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4, lease_ms: 0 }, "0b01020000000304"],
       [{ type: MESSAGE.forward, life: 1, number: 2, first: 3, batch: AB }, "0c010203aabb"],
       [{ type: MESSAGE.readRequest, life: 1, id: 2 }, "0d0102"],
@@ -113,6 +113,8 @@ describe("the bytes of messages", () => {
     expect(golden.map(([message]) => toHex(encode(message)))).toEqual(golden.map(([, bytes]) => bytes));
     const leased: Message = { type: MESSAGE.heartbeatReply, ballot: 1, tag: 2, round: 3, chosen: 4, lease_ms: 5 };
     expect(toHex(encode(leased))).toBe("0b0102000000030405");
+    const unhurried: Message = { type: MESSAGE.heartbeat, ballot: 1, round: 2, chosen: 3, slack_ms: 4 };
+    expect(toHex(encode(unhurried))).toBe("0a01020304");
     expect(golden.map(([message]) => message.type)).toEqual(Object.values(MESSAGE));
   });
 

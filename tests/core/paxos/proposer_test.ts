@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SLACK_MS } from "../../../src/core/paxos/awaited_votes.ts";
 import { makeBallot } from "../../../src/core/paxos/ballot.ts";
 import { type Accept, type AcceptedEntry, MESSAGE, type Message } from "../../../src/core/paxos/messages.ts";
 import { Proposer } from "../../../src/core/paxos/proposer.ts";
@@ -201,6 +202,20 @@ describe("a proposer's phase 2", () => {
     bench.accepted(2, 2);
     expect(bench.proposer.onRead(1, 1, 2, bench.now)).toBe(true);
     expect(bench.said1(MESSAGE.readReply)).toEqual([]);
+  });
+
+  test("tells acceptors whose votes come after the majority that they need not hurry", () => {
+    const bench = new Bench();
+    bench.lead();
+    for (let slot = 1; slot <= 10; slot++) {
+      bench.forward(slot, slot);
+      for (const from of [0, 2, 1]) bench.accepted(from, slot);
+    }
+    bench.said = [];
+    bench.clock.advance(100);
+    bench.proposer.onTick(bench.now);
+    const slacks = bench.said.map(({ to, message }) => message.type === MESSAGE.heartbeat && [to, message.slack_ms]);
+    expect(slacks).toEqual([[0, 0], [1, SLACK_MS], [2, 0]]);
   });
 
   test("gives up when a slot that it has proposed in was chosen with another value", () => {

@@ -25,7 +25,7 @@ function accept(slots: SlotLog, slot: number, value: number, ballot = BALLOT, ch
   const message: Accept = { type: MESSAGE.accept, ballot, slot, chosen, value: new Uint8Array([value]) };
   const writer = new ByteWriter(64);
   writeMessage(writer, message);
-  slots.appendAccept(message, writer.take());
+  slots.appendAccept(message, writer.take(), 0);
 }
 
 function scanned(log: HeldLog): { slots: SlotLog; scan: LogScan } {

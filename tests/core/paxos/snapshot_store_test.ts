@@ -41,7 +41,7 @@ class Bench {
     const accept: Accept = { type: MESSAGE.accept, ballot: BALLOT, slot: 7, chosen: 0, value: new Uint8Array([70]) };
     const writer = new ByteWriter(64);
     writeMessage(writer, accept);
-    this.slots.appendAccept(accept, writer.take());
+    this.slots.appendAccept(accept, writer.take(), 0);
     this.clock.run();
   }
 

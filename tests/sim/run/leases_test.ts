@@ -14,21 +14,18 @@ describe("a run of Paxos with leases", () => {
     }
   });
 
-  test("finds a stale read when clocks differ by more", async () => {
+  test("finds a stale read when clocks differ by more, and nothing under the same clocks without leases", async () => {
     let found: Violation | undefined;
-    for (let seed = 1; seed <= 40 && found === undefined; seed++) {
+    let seed = 0;
+    while (seed < 40 && found === undefined) {
+      seed++;
       const { violations } = await runSeed({ ...RUN, seed, faults: { leaderCut: 1 }, clockDrift: 0.5 });
       found = violations[0];
     }
     expect(found?.check).toBe("register");
     expect(found?.message).toContain("not linearizable");
-  });
-
-  test("finds nothing under the same clocks without leases", async () => {
-    const seed = 11;
-    const run = { ...RUN, seed, faults: { leaderCut: 1 }, clockDrift: 0.5 };
-    expect((await runSeed(run)).violations).not.toEqual([]);
-    expect((await runSeed({ ...run, leaseReads: false })).violations).toEqual([]);
+    const run = { ...RUN, leaseReads: false, seed, faults: { leaderCut: 1 }, clockDrift: 0.5 };
+    expect((await runSeed(run)).violations).toEqual([]);
   });
 
   test("is refused where there are none, and with clocks that stand still", async () => {

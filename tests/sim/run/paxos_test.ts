@@ -46,7 +46,14 @@ describe("a frame of Paxos in words", () => {
     ["Nack ballot=2.1 promised=3.2", { type: MESSAGE.nack, ballot: BALLOT, promised: makeBallot(3, 1) }],
     ["Accept ballot=2.1 slot=7 chosen=6", { type: MESSAGE.accept, ballot: BALLOT, slot: 7, chosen: 6, value: BYTES }],
     ["Accepted ballot=2.1 slots=5-7,9", { type: MESSAGE.accepted, ballot: BALLOT, tag: 1, ranges: [5, 7, 9, 9] }],
-    ["Heartbeat ballot=2.1 round=4 chosen=6", { type: MESSAGE.heartbeat, ballot: BALLOT, round: 4, chosen: 6 }],
+    [
+      "Heartbeat ballot=2.1 round=4 chosen=6",
+      { type: MESSAGE.heartbeat, ballot: BALLOT, round: 4, chosen: 6, slack_ms: 0 },
+    ],
+    [
+      "Heartbeat ballot=2.1 round=4 chosen=6 slack=5",
+      { type: MESSAGE.heartbeat, ballot: BALLOT, round: 4, chosen: 6, slack_ms: 5 },
+    ],
     ["HeartbeatReply ballot=2.1 round=4 chosen=6", {
       type: MESSAGE.heartbeatReply,
       ballot: BALLOT,
