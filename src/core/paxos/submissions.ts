@@ -51,12 +51,17 @@ interface Open {
 /** What is large takes longer to be chosen: so many bytes under way put off their repetition by a millisecond. */
 const BYTES_PER_MS = 16 * 1024;
 
+/** A builder whose batch was larger is let go with its memory. */
+const SPARE_BYTES = 64 * 1024;
+
 const NOTHING = new Uint8Array(0);
 
 /** Commands that were taken and not applied. */
 export class Submissions {
   readonly #options: SubmissionsOptions;
   #open: Open[] = [];
+  /** For the next batch: most turns have one, and its memory need not be made anew. */
+  #spare: BatchBuilder | null = null;
   #sent: Sent[] = [];
   #number = 0;
   #sentAt = 0;
@@ -102,7 +107,8 @@ export class Submissions {
   add(command: Uint8Array, done: Completion, now: number): void {
     let open = this.#open.at(-1);
     if (open === undefined || open.builder.bytes >= this.#options.maxBatch_bytes) {
-      open = { builder: new BatchBuilder(), completions: [], since: now };
+      open = { builder: this.#spare ?? new BatchBuilder(), completions: [], since: now };
+      this.#spare = null;
       this.#open.push(open);
     }
     open.builder.add(command);
@@ -120,6 +126,10 @@ export class Submissions {
     for (const { builder, completions, since } of open) {
       const batch = builder.seal(wallTime).slice();
       this.#bytes += batch.length - builder.commandBytes;
+      if (batch.length <= SPARE_BYTES) {
+        builder.reset();
+        this.#spare = builder;
+      }
       const sent = { number: ++this.#number, batch, commands: completions.length, completions, since };
       this.#sent.push(sent);
       this.#options.send(sent.number, this.#sent[0]!.number, batch);
