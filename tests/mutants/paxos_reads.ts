@@ -84,8 +84,8 @@ export const READ_MUTANTS: readonly PatchedMutant[] = [
     scenario: "lets no deposed leader answer a read, though late replies make it believe that it leads",
     patches: [{
       file: "src/core/paxos/acceptor.ts",
-      find: "if (ballot < this.#promised) return this.#refuse(from, ballot);\n    if (round === 0) return;",
-      replace: "if (round === 0) return;",
+      find: "if (ballot < this.#promised) return this.#refuse(from, ballot);\n    this.#slackOf = ballot;",
+      replace: "this.#slackOf = ballot;",
     }],
   },
   {
