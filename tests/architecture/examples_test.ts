@@ -18,11 +18,11 @@ interface Example {
   readonly code: string;
 }
 
-/** The blocks of TypeScript in a document or a doc comment that use the package. */
+/** The blocks of TypeScript in a document or a doc comment that use the package, or a client of Redis in its place. */
 function examplesOf(path: string): Example[] {
   const text = readFileSync(join(root, path), "utf8").replaceAll(/^ \* ?/gm, "");
   const blocks = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
-  return blocks.filter((code) => code.includes('"@x/kvpaxos'))
+  return blocks.filter((code) => /"(@x\/kvpaxos.*|ioredis)"/.test(code))
     .map((code, index) => ({ name: `${path.replaceAll(/[/.]/g, "_")}_${index + 1}`, code }));
 }
 
@@ -40,6 +40,10 @@ const NOT_RUN: readonly (readonly [has: string, why: string])[] = [
     "asks a server of the reader's; docs/examples/leader_election.ts and tests/e2e/locks_test.ts are run",
   ],
   ["@opentelemetry", "goes on for ever; tests/server/metrics/tracing_test.ts runs the same"],
+  [
+    'readFileSync("ca.pem"',
+    "asks servers of the reader's; tests/adapters/tls_test.ts and tests/e2e/tls_test.ts run the same",
+  ],
 ];
 
 const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)]
@@ -61,24 +65,31 @@ describe("the examples", () => {
     folder = mkdtempSync(join(tmpdir(), "kvpaxos-examples-"));
     mkdirSync(join(folder, "node_modules", "@x"), { recursive: true });
     symlinkSync(root, join(folder, "node_modules", "@x", "kvpaxos"));
-    symlinkSync(join(root, "node_modules/@opentelemetry"), join(folder, "node_modules/@opentelemetry"));
+    for (const name of ["@opentelemetry", "@types", "ioredis"]) {
+      symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+    }
     for (const { name, code } of examples) writeFileSync(join(folder, `${name}.ts`), code);
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    writeFileSync(
-      join(folder, "tsconfig.json"),
-      JSON.stringify({
-        compilerOptions: {
-          target: "ES2023",
-          lib: ["ES2023", "ESNext.Disposable", "DOM"],
-          module: "NodeNext",
-          strict: true,
-          noEmit: true,
-          skipLibCheck: true,
-          types: [],
-        },
-        include: ["*.ts"],
-      }),
-    );
+    // What uses the package needs no types of Node, so that only those examples get them that import from it.
+    const ofNode = examples.filter(({ code }) => code.includes('"node:')).map(({ name }) => `${name}.ts`);
+    const others = examples.map(({ name }) => `${name}.ts`).filter((name) => !ofNode.includes(name));
+    for (const [name, types, files] of [["tsconfig.json", [], others], ["node.json", ["node"], ofNode]] as const) {
+      writeFileSync(
+        join(folder, name),
+        JSON.stringify({
+          compilerOptions: {
+            target: "ES2023",
+            lib: ["ES2023", "ESNext.Disposable", "DOM"],
+            module: "NodeNext",
+            strict: true,
+            noEmit: true,
+            skipLibCheck: true,
+            types,
+          },
+          files,
+        }),
+      );
+    }
   });
   const servers = new Servers();
   afterAll(async () => {
@@ -91,14 +102,14 @@ describe("the examples", () => {
     expect(runnable.length).toBeGreaterThan(1);
   });
 
-  test("compile against the types of the package", () => {
-    const { stdout, stderr } = spawnSync(bin("tsc"), ["-p", folder], { encoding: "utf8" });
+  test.each(["tsconfig.json", "node.json"])("compile against the types of the package, by %s", (project) => {
+    const { stdout, stderr } = spawnSync(bin("tsc"), ["-p", join(folder, project)], { encoding: "utf8" });
     expect(stdout + stderr).toBe("");
   });
 
   test("are all run, but for those that say why not", () => {
     for (const [has] of NOT_RUN) expect(examples.some(({ code }) => code.includes(has)), has).toBe(true);
-    expect(examples.length - runnable.length).toBe(3);
+    expect(examples.length - runnable.length).toBe(5);
   });
 
   test.each(runnable)("in $name print what they say", { timeout: 60_000 }, async ({ name, code }) => {

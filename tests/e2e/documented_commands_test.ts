@@ -1,16 +1,17 @@
 /**
  * The commands in the documents are run, line by line as they stand there, in a folder with what they presuppose. Only
  * what belongs to the reader's machine is put in their place: addresses, directories outside of the folder, and how long
- * measurements last. Servers are started in the number that `--peers` says, until they are ready, and then stopped.
+ * measurements last. Servers are started in the number that `--peers` says, until they are ready, and then stopped. The
+ * certificates are those that the commands in docs/security.md make, and lines that speak TLS go to servers that show them.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NOT_RUN } from "../architecture/documented_programs.ts";
 import { blocksOf, commandsOf, DOCUMENTS, type Line, linesOf, wordsOf } from "../architecture/documents.ts";
 import { freePorts } from "../support/free_ports.ts";
-import { secret } from "../support/secrets/secrets.ts";
+import { keepSecret, secret } from "../support/secrets/secrets.ts";
 import { KVCLIENT, KVSERVER, type ServerProcess, Servers } from "./support/server_process.ts";
 
 const PATIENCE_MS = 20_000;
@@ -19,6 +20,8 @@ const HTTP_OFFSET = 1000;
 const ENDLESS: ReadonlySet<string> = new Set(["watch", "top", "bench", "check"]);
 /** An answer like "there is no such key" (3) or "the comparison failed" (6) is one that is documented. */
 const DOCUMENTED_EXITS: readonly number[] = [0, 3, 6];
+/** What redis-cli prints, with a status of 0, when it is not let in. */
+const REFUSED = /^(AUTH failed|NOAUTH|NOPERM|WRONGPASS)\b/m;
 /** What a server says once it serves, as text and as JSON. */
 const READY = / is ready|"event":"ready"/g;
 /** How `timeout` ends when it had to stop a program. */
@@ -26,11 +29,41 @@ const STOPPED = 124;
 
 const servers = new Servers();
 let server: ServerProcess;
+/** Speaks TLS. */
+let tlsServer: ServerProcess;
+/** Speaks TLS, and knows the user `app`. */
+let tlsServerOfUsers: ServerProcess;
+/** Where the certificates are. */
+let certificates: string;
 beforeAll(async () => {
-  const [port] = await freePorts(1);
+  const [port, tlsPort, otherTlsPort] = await freePorts(3);
   server = await servers.start({ port: port! });
+  certificates = servers.folder("certificates");
+  if (!isInstalled("openssl")) return;
+  for (const line of linesOfCertificates) expect(await problemOf(line, certificates)).toBe(null);
+  for (const name of readdirSync(certificates).filter((each) => each.endsWith("key.pem"))) {
+    keepSecret(readFileSync(join(certificates, name), "utf8"));
+  }
+  // How a certificate is called where it is the only one.
+  copyFileSync(join(certificates, "kv-0.pem"), join(certificates, "server.pem"));
+  copyFileSync(join(certificates, "kv-0-key.pem"), join(certificates, "server-key.pem"));
+  const hash = ["users", "hash", "--name", "app", "--role", "read-write"];
+  const { stdout } = spawnSync(KVCLIENT, hash, { encoding: "utf8", input: secret("documented password") });
+  writeFileSync(join(certificates, "users.jsonl"), stdout);
+  const tls = ["--tls-cert", join(certificates, "kv-0.pem"), "--tls-key", join(certificates, "kv-0-key.pem")];
+  tlsServer = await startTls(tlsPort!, tls);
+  tlsServerOfUsers = await startTls(otherTlsPort!, [...tls, "--users", join(certificates, "users.jsonl")]);
 });
 afterAll(() => servers.close());
+
+async function startTls(port: number, flags: readonly string[]): Promise<ServerProcess> {
+  const started = await servers.spawn({ port, flags });
+  for (const deadline = performance.now() + PATIENCE_MS; !started.output.includes(" is ready");) {
+    if (started.child.exitCode !== null || performance.now() > deadline) throw new Error(started.output);
+    await new Promise((wait) => setTimeout(wait, 10));
+  }
+  return started;
+}
 
 const isInstalled = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 const programsOf = (line: Line): string[] => commandsOf(line).map(({ words }) => words[0]!);
@@ -44,6 +77,15 @@ const lines = DOCUMENTS.flatMap(blocksOf).flatMap(linesOf)
 const missing = [...new Set(lines.flatMap(programsOf))].filter((program) => {
   return !["kvserver", "kvclient", "done"].includes(program) && !isInstalled(program);
 });
+
+/** Those that make the authority, and a certificate of it. They are run once, before all others. */
+const linesOfCertificates = blocksOf("docs/security.md").filter(({ text }) => text.includes("openssl ecparam"))
+  .flatMap(linesOf);
+/** Whether a line is of a program that is not installed, or needs what openssl makes where that is not. */
+const isLeftOut = (line: Line): boolean => {
+  return programsOf(line).some((program) => missing.includes(program)) ||
+    (missing.includes("openssl") && line.text.includes(".pem"));
+};
 
 /** A folder with what a document presupposes. */
 function sandbox(document: string): string {
@@ -78,6 +120,9 @@ function sandbox(document: string): string {
     "users.jsonl": `${JSON.stringify(user)}\n`,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  for (const name of readdirSync(certificates).filter((each) => each.endsWith(".pem"))) {
+    copyFileSync(join(certificates, name), join(folder, name));
+  }
   const save = ["--server", `127.0.0.1:${server.port}`, "snapshot", "save", join(folder, "backup.kvsnap")];
   expect(spawnSync(KVCLIENT, save, { encoding: "utf8" }).status).toBe(0);
   return folder;
@@ -85,10 +130,14 @@ function sandbox(document: string): string {
 
 /** A line as it is run here: with this server, for a moment, and on the first of many seeds. */
 function adapted(text: string): string {
+  const isTls = /--(tls|cacert)\b/.test(text);
+  const { port } = !isTls ? server : text.includes("--user app") ? tlsServerOfUsers : tlsServer;
   return text
-    .replaceAll(/\b(?:127\.0\.0\.1|10\.0\.0\.\d):(?:320\d\d|6379|6380)\b/g, `127.0.0.1:${server.port}`)
-    .replaceAll(/\b127\.0\.0\.1:330\d\d\b/g, `127.0.0.1:${server.port + HTTP_OFFSET}`)
-    .replaceAll(/(?<=(?:--port|-p) )320\d\d\b/g, String(server.port))
+    .replaceAll(/(?<=DNS:)kv-\d\.example\b/g, "localhost")
+    .replaceAll(/\bkv-\d\.example\b|(?<=IP:)10\.0\.0\.\d\b/g, "127.0.0.1")
+    .replaceAll(/\b(?:127\.0\.0\.1|10\.0\.0\.\d):(?:320\d\d|6379|6380)\b/g, `127.0.0.1:${port}`)
+    .replaceAll(/\b127\.0\.0\.1:330\d\d\b/g, `127.0.0.1:${port + HTTP_OFFSET}`)
+    .replaceAll(/(?<=(?:--port|-p) )320\d\d\b/g, String(port))
     .replaceAll(/(?<=--seeds )(\d+)\.\.\d+/g, "$1..$1")
     .replaceAll(/(?<=--duration )\S+/g, "1s")
     .replaceAll(/(?<=-n )100000\b/g, "1000");
@@ -118,7 +167,7 @@ async function problemOf(line: Line, folder: string): Promise<string | null> {
   }
   const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
   const isRight = status !== null && [...DOCUMENTED_EXITS, ...isEndless ? [STOPPED] : []].includes(status);
-  return isRight ? null : `${line.at}: ${text}\nended with ${status}\n${output.slice(-2000)}`;
+  return isRight && !REFUSED.test(output) ? null : `${line.at}: ${text}\nended with ${status}\n${output.slice(-2000)}`;
 }
 
 /** The flags of `kvserver` in a line, once for each replica that it is written for, on ports that are free. */
@@ -186,7 +235,7 @@ describe("the commands in the documents", () => {
     const folder = sandbox(document);
     const wrong: string[] = [];
     for (const line of lines.filter((each) => each.document === document)) {
-      if (programsOf(line).some((program) => missing.includes(program))) continue;
+      if (isLeftOut(line) || linesOfCertificates.some(({ at, text }) => at === line.at && text === line.text)) continue;
       const problem = await (isServer(line) ? problemOfServers(line, folder) : problemOf(line, folder));
       if (problem !== null) wrong.push(problem);
     }
