@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import * as der from "./der.ts";
+import { keepSecret } from "./secrets/secrets.ts";
 
 /** What a certificate is for: who is called, who calls, or both (a replica's). */
 export type CertificateUsage = "server" | "client" | "both";
@@ -114,7 +115,7 @@ export function createAuthority(name: string): CertificateAuthority {
             extension("authorityKeyIdentifier", der.sequence(der.tagged(0x80, keyIdentifier))),
           ],
         }),
-        key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+        key: keepSecret(pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString()),
       };
     },
   };
