@@ -1,6 +1,7 @@
 /** HTTP on a server with several threads: whichever of them a connection comes to, it is the same server. */
 import { afterEach, describe, expect, it } from "vitest";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/server.ts";
+import { secret } from "../support/secrets/secrets.ts";
 import { SseReader } from "./http/sse_reader.ts";
 
 const servers: RunningServer[] = [];
@@ -125,8 +126,9 @@ describe.skipIf(process.platform !== "linux")("HTTP of several threads (only Lin
   });
 
   it("lets nobody in without a password, on any thread", async () => {
-    const { ask } = await start({ password: "secret" });
-    const bearer = { "Authorization": "Bearer secret" };
+    const password = secret("a password");
+    const { ask } = await start({ password });
+    const bearer = { "Authorization": `Bearer ${password}` };
     for (let i = 0; i < 12; i++) {
       expect((await ask("GET", "/v1/kv/a")).status).toBe(401);
       expect((await ask("PUT", "/v1/kv/a", { body: "x" })).status).toBe(401);
