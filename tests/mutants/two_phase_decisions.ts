@@ -106,8 +106,8 @@ export const DECISION_MUTANTS: readonly PatchedMutant[] = [
       },
       {
         file: COORDINATOR,
-        find: "result === null || acknowledged.size < this.#options.replicas",
-        replace: "result === null || acknowledged.size < this.#options.replicas - 1",
+        find: "results === null || acknowledged.size < this.#options.replicas",
+        replace: "results === null || acknowledged.size < this.#options.replicas - 1",
       },
     ],
   },
@@ -161,8 +161,8 @@ export const DECISION_MUTANTS: readonly PatchedMutant[] = [
     scenario: "answers its client when every replica has committed durably, and not before",
     patches: [{
       file: COORDINATOR,
-      find: "result === null || acknowledged.size < this.#options.replicas",
-      replace: "result === null",
+      find: "results === null || acknowledged.size < this.#options.replicas",
+      replace: "results === null",
     }],
   },
   {
@@ -188,7 +188,7 @@ export const DECISION_MUTANTS: readonly PatchedMutant[] = [
       { file: COORDINATOR, find: 'transaction.phase === "voting" ? refused : unknown', replace: "refused" },
       {
         file: COORDINATOR,
-        find: "for (const transaction of this.#answering.values()) this.#tell(transaction, unknown, NOTHING);",
+        find: "for (const transaction of this.#answering.values()) this.#tellAll(transaction, unknown);",
         replace: "",
       },
     ],

@@ -23,6 +23,23 @@ export const VOTE_MUTANTS: readonly PatchedMutant[] = [
     }],
   },
   {
+    name: "the coordinator does not write its own vote",
+    pitfalls: "27",
+    run: { replicas: 3, ops: 150, faults: CRASHES },
+    scenario: "carries out a decision that was durable when it died, though nobody had heard of it",
+    patches: [{ file: NODE, find: "void this.#withNext.push(record)", replace: "void record" }],
+  },
+  {
+    name: "the coordinator writes its own vote after those that it has given later",
+    pitfalls: "27, 31",
+    run: { replicas: 3, ops: 150, faults: CRASHES },
+    patches: [{
+      file: NODE,
+      find: "for (const early of this.#withNext.splice(0))",
+      replace: "for (const early of record.type === RECORD.decision ? this.#withNext.splice(0) : [])",
+    }],
+  },
+  {
     name: "a commit is acknowledged before it is durable",
     pitfalls: "27",
     run: { replicas: 3, ops: 150, faults: CRASHES },

@@ -3,8 +3,9 @@
  * that every one of them has committed.
  *
  * Invariants:
- * - A go leaves when the record of the decision is durable. The decision is kept until every participant has acknowledged
- *   it; what the coordinator does not know was aborted (presumed abort: Mohan, Lindsay and Obermarck, 1986).
+ * - A go leaves when the record of the decision is durable, and the vote of this replica with it. The decision is kept
+ *   until every participant has acknowledged it; what the coordinator does not know was aborted (presumed abort: Mohan,
+ *   Lindsay and Obermarck, 1986).
  * - A command fails as `UNAVAILABLE` only while it is not decided, and then never is.
  * - Commands of this replica that conflict are decided one after the other, in the order in which they were proposed.
  *
@@ -14,13 +15,14 @@ import type { ReplicaId } from "../../ports/transport.ts";
 import { type KvError, OutcomeUnknown } from "../errors.ts";
 import type { Completion } from "../replication.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
-import { LockTable } from "./lock_table.ts";
 import { backoff_ms } from "./backoff.ts";
-import { MESSAGE, type Message, type TransactionMessage } from "./messages.ts";
+import { GROUP_BYTES } from "./group.ts";
+import { LockTable } from "./lock_table.ts";
+import { MESSAGE, type Message, type Prepare, type TransactionMessage } from "./messages.ts";
 import type { TwoPhaseTimes } from "./options.ts";
 import { RECORD, type TwoPhaseRecord } from "./records.ts";
 import { nameReplicas, unavailable } from "./refusals.ts";
-import { newTransaction, type Transaction } from "./transaction.ts";
+import { type Call, newTransaction, type Transaction } from "./transaction.ts";
 import { formatId, type TransactionId } from "./transaction_id.ts";
 
 /** What a coordinator is made of. */
@@ -33,6 +35,8 @@ export interface CoordinatorOptions {
   readonly send: (to: ReplicaId, message: Message) => void;
   /** Appends a record to the log and returns its position. */
   readonly append: (record: TwoPhaseRecord) => number;
+  /** A test of keys: whether at this replica, as things are now, no transaction holds or waits for one of them. */
+  readonly freeKeys: () => (keys: readonly string[]) => boolean;
   readonly times: TwoPhaseTimes;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -56,8 +60,8 @@ const NOTHING = new Uint8Array(0);
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   /** Keeps conflicting commands of this replica in their order. */
-  readonly #order = new LockTable<Transaction>();
-  readonly #queued = new Set<Transaction>();
+  readonly #order = new LockTable<Call>();
+  readonly #queued = new Set<Call>();
   /** By id, from the prepare to the last acknowledgement. */
   readonly #active = new Map<string, Transaction>();
   /** By id: those that are decided and whose callers wait. */
@@ -78,7 +82,7 @@ export class Coordinator {
     return this.#count;
   }
 
-  /** How many transactions are not over, those included whose callers were told. */
+  /** How many transactions are not over, those included whose callers were told, and commands that are in none yet. */
   get coordinating(): number {
     return this.#queued.size + this.#active.size;
   }
@@ -117,9 +121,7 @@ export class Coordinator {
     if (record.type !== RECORD.decision) return;
     const { id, timestamp } = record;
     this.#options.clock.observe(timestamp);
-    const age = { time: 0, replica: id.coordinator };
-    const decided = newTransaction(id, age, NOTHING, [], null, now);
-    this.#active.set(formatId(id), { ...decided, phase: "going", timestamp, resendAt: now });
+    this.#active.set(formatId(id), { ...newTransaction([], id, now), phase: "going", timestamp, resendAt: now });
   }
 
   /** Begins a life, whose first messages may leave when the record at the position that is returned is durable. */
@@ -132,22 +134,42 @@ export class Coordinator {
   add(command: Uint8Array, done: Completion, now: number): void {
     const { id, clock, conflicts } = this.#options;
     const age = { time: clock.tick(), replica: id };
-    const none = { coordinator: id, life: this.#life, number: 0 };
-    const transaction = newTransaction(none, age, command, conflicts(command), done, now);
-    this.#order.request(transaction);
-    this.#queued.add(transaction);
+    const call: Call = { age, command, conflicts: conflicts(command), done, since: now };
+    this.#order.request(call);
+    this.#queued.add(call);
     this.#wantsFlush = true;
     this.#count++;
     this.#bytes += command.length;
   }
 
-  /** Sends the commands that may go. Only to be called when the record of this life is durable. */
+  /**
+   * Sends the commands that may go: those whose keys are free together, each other one by itself, so that nobody waits for
+   * a key of somebody else's. Only to be called when the record of this life is durable.
+   */
   flush(now: number): void {
     this.#wantsFlush = false;
-    for (const transaction of this.#order.settle()) {
-      this.#queued.delete(transaction);
-      this.#attempt(transaction, now);
+    const areFree = this.#options.freeKeys();
+    let group: Call[] = [];
+    let bytes = 0;
+    for (const call of this.#order.settle()) {
+      this.#queued.delete(call);
+      if (call.conflicts === null || !areFree(call.conflicts)) {
+        this.#begin([call], now);
+        continue;
+      }
+      if (group.length > 0 && bytes + call.command.length > GROUP_BYTES) {
+        this.#begin(group, now);
+        group = [];
+        bytes = 0;
+      }
+      group.push(call);
+      bytes += call.command.length;
     }
+    if (group.length > 0) this.#begin(group, now);
+  }
+
+  #begin(calls: readonly Call[], now: number): void {
+    this.#attempt(newTransaction(calls, { coordinator: this.#options.id, life: this.#life, number: 0 }, now), now);
   }
 
   #attempt(transaction: Transaction, now: number): void {
@@ -167,11 +189,17 @@ export class Coordinator {
     this.#sendPrepare(transaction, now);
   }
 
+  /** Tries again, each command by itself: one of them is in somebody's way, and the others need not wait for it. */
+  #attemptApart(transaction: Transaction, now: number): void {
+    const { calls, id, votes, heardAt, attemptAt } = transaction;
+    for (const call of calls) this.#attempt({ ...newTransaction([call], id, now), votes, heardAt, attemptAt }, now);
+  }
+
   #sendPrepare(transaction: Transaction, now: number): void {
-    const { id, age, time, command } = transaction;
     transaction.resendAt = now + backoff_ms(this.#options.times.retry_ms, 0, this.#options.random());
+    const prepare = prepareOf(transaction);
     for (let to = 0; to < this.#options.replicas; to++) {
-      if (!transaction.votes.has(to)) this.#options.send(to, { type: MESSAGE.prepare, id, age, time, command });
+      if (!transaction.votes.has(to)) this.#options.send(to, prepare);
     }
   }
 
@@ -193,7 +221,7 @@ export class Coordinator {
     if (message.type === MESSAGE.vote) this.#onVote(from, transaction, message.proposal);
     if (message.type === MESSAGE.wound) {
       this.#abort(transaction);
-      this.#attempt(transaction, now);
+      this.#attemptApart(transaction, now);
     }
   }
 
@@ -210,14 +238,12 @@ export class Coordinator {
   /** A replica has come back: what it has not answered is said again. */
   onPeerBack(peer: ReplicaId): void {
     for (const transaction of this.#active.values()) {
-      const { phase, votes, acknowledged, id, age, time, command } = transaction;
+      const { phase, votes, acknowledged } = transaction;
       if (phase === "going" && !acknowledged.has(peer)) {
         transaction.resends = 0;
         this.#sendGo(peer, transaction);
       }
-      if (phase === "voting" && !votes.has(peer)) {
-        this.#options.send(peer, { type: MESSAGE.prepare, id, age, time, command });
-      }
+      if (phase === "voting" && !votes.has(peer)) this.#options.send(peer, prepareOf(transaction));
     }
   }
 
@@ -232,7 +258,7 @@ export class Coordinator {
     this.#deciding.push(transaction);
     this.#answering.set(formatId(id), transaction);
     // The next one that conflicts finds the locks of this one taken wherever it comes.
-    this.#order.release(transaction);
+    for (const call of transaction.calls) this.#order.release(call);
     this.#wantsFlush ||= this.#queued.size > 0;
   }
 
@@ -265,27 +291,31 @@ export class Coordinator {
   }
 
   /** A transaction was applied on this replica. */
-  onApplied(id: TransactionId, result: Uint8Array): void {
+  onApplied(id: TransactionId, results: readonly Uint8Array[]): void {
     const transaction = this.#answering.get(formatId(id));
     if (transaction === undefined) return;
-    transaction.result = result;
+    transaction.results = results;
     this.#answer(transaction);
   }
 
   #answer(transaction: Transaction): void {
-    const { result, acknowledged } = transaction;
-    if (result === null || acknowledged.size < this.#options.replicas) return;
+    const { results, acknowledged } = transaction;
+    if (results === null || acknowledged.size < this.#options.replicas) return;
     this.#answering.delete(formatId(transaction.id));
-    this.#tell(transaction, null, result);
+    for (const [at, call] of transaction.calls.entries()) this.#tell(call, null, results[at]!);
   }
 
-  #tell(transaction: Transaction, error: KvError | null, result: Uint8Array): void {
-    const { done } = transaction;
+  #tell(call: Call, error: KvError | null, result: Uint8Array): void {
+    const { done } = call;
     if (done === null) return;
-    transaction.done = null;
+    call.done = null;
     this.#count--;
-    this.#bytes -= transaction.command.length;
+    this.#bytes -= call.command.length;
     done(error, result);
+  }
+
+  #tellAll({ calls }: Transaction, error: KvError): void {
+    for (const call of calls) this.#tell(call, error, NOTHING);
   }
 
   #abort(transaction: Transaction): void {
@@ -302,10 +332,10 @@ export class Coordinator {
   onTick(now: number): void {
     const { patience_ms, outcome_ms, prepare_ms } = this.#options.times;
     const hindrance = this.#options.hindrance();
-    for (const transaction of this.#queued) {
-      if (hindrance?.isPassing !== false && now - transaction.since < patience_ms) continue;
+    for (const call of this.#queued) {
+      if (hindrance?.isPassing !== false && now - call.since < patience_ms) continue;
       const others = `earlier commands on the same keys have not ended for ${patience_ms} ms`;
-      this.#giveUp(transaction, hindrance?.reason ?? others);
+      this.#giveUp([call], hindrance?.reason ?? others);
     }
     for (const transaction of [...this.#active.values()]) {
       if (transaction.phase === "going" && now >= transaction.resendAt) this.#resendGo(transaction, now);
@@ -313,13 +343,13 @@ export class Coordinator {
       const missing = this.#missing(transaction, now);
       if (hindrance?.replicas.some((replica) => !transaction.votes.has(replica)) === true) {
         this.#abort(transaction);
-        this.#giveUp(transaction, hindrance.reason);
+        this.#giveUp(transaction.calls, hindrance.reason);
       } else if (missing.length > 0) {
         this.#abort(transaction);
-        this.#giveUp(transaction, `${nameReplicas(missing)} did not vote within ${prepare_ms} ms`);
+        this.#giveUp(transaction.calls, `${nameReplicas(missing)} did not vote within ${prepare_ms} ms`);
       } else if (now - transaction.since >= patience_ms) {
         this.#abort(transaction);
-        this.#giveUp(transaction, `other transactions have held the keys for ${patience_ms} ms`);
+        this.#giveUp(transaction.calls, `other transactions have held the keys for ${patience_ms} ms`);
       } else if (now >= transaction.resendAt) {
         this.#sendPrepare(transaction, now);
       }
@@ -328,7 +358,7 @@ export class Coordinator {
       if (now - transaction.since < outcome_ms) continue;
       this.#answering.delete(key);
       const text = `the write was decided and not confirmed by every replica within ${outcome_ms} ms: it takes effect`;
-      this.#tell(transaction, new OutcomeUnknown(text), NOTHING);
+      this.#tellAll(transaction, new OutcomeUnknown(text));
     }
   }
 
@@ -340,11 +370,13 @@ export class Coordinator {
     return missing;
   }
 
-  #giveUp(transaction: Transaction, reason: string): void {
-    this.#queued.delete(transaction);
-    this.#order.release(transaction);
+  #giveUp(calls: readonly Call[], reason: string): void {
+    for (const call of calls) {
+      this.#queued.delete(call);
+      this.#order.release(call);
+      this.#tell(call, unavailable(reason), NOTHING);
+    }
     this.#wantsFlush ||= this.#queued.size > 0;
-    this.#tell(transaction, unavailable(reason), NOTHING);
   }
 
   /** Tells every participant that what is not decided is aborted; {@link fail} tells the callers. */
@@ -354,12 +386,16 @@ export class Coordinator {
 
   /** Fails everything: what was decided has an unknown outcome. The replica is at its end. */
   fail(refused: KvError, unknown: KvError): void {
-    for (const transaction of this.#queued) this.#tell(transaction, refused, NOTHING);
+    for (const call of this.#queued) this.#tell(call, refused, NOTHING);
     for (const transaction of this.#active.values()) {
-      this.#tell(transaction, transaction.phase === "voting" ? refused : unknown, NOTHING);
+      this.#tellAll(transaction, transaction.phase === "voting" ? refused : unknown);
     }
-    for (const transaction of this.#answering.values()) this.#tell(transaction, unknown, NOTHING);
+    for (const transaction of this.#answering.values()) this.#tellAll(transaction, unknown);
     this.#queued.clear();
     this.#answering.clear();
   }
+}
+
+function prepareOf({ id, age, time, commands }: Transaction): Prepare {
+  return { type: MESSAGE.prepare, id, age, time, commands };
 }

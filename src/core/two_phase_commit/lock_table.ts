@@ -82,6 +82,17 @@ export class LockTable<Owner extends LockOwner> {
     return blockers;
   }
 
+  /** A test of keys: whether, as things are now, nobody holds or waits for one of them. */
+  freeKeys(): (keys: readonly string[]) => boolean {
+    const wanted = new Set<string>();
+    let areAllWanted = this.#whole.size > 0;
+    for (const { conflicts } of this.#waiting) {
+      if (conflicts === null) areAllWanted = true;
+      for (const key of conflicts ?? []) wanted.add(key);
+    }
+    return (keys) => !areAllWanted && !keys.some((key) => this.#held.has(key) || wanted.has(key));
+  }
+
   /** Gives locks to all who can have them now, and returns these, the oldest first. */
   settle(): Owner[] {
     const granted: Owner[] = [];

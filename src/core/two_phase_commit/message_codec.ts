@@ -7,12 +7,13 @@
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import { IDENTITY_BYTES } from "../membership.ts";
+import { decodeGroup } from "./group.ts";
 import { type Frame, MESSAGE, type Message, type TransactionMessage } from "./messages.ts";
 import { readId, type TransactionId, writeId } from "./transaction_id.ts";
 
 /** The bytes of a message, fresh memory. */
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = new ByteWriter(message.type === MESSAGE.prepare ? message.command.length + 64 : 48);
+  const writer = new ByteWriter(message.type === MESSAGE.prepare ? message.commands.length + 64 : 48);
   writer.u8(message.type);
   switch (message.type) {
     case MESSAGE.hello:
@@ -40,12 +41,12 @@ function writeTransactionMessage(writer: ByteWriter, message: TransactionMessage
     writer.varint(message.age.time);
     writer.u8(message.age.replica);
     writer.varint(message.time);
-    writer.raw(message.command);
+    writer.raw(message.commands);
   }
 }
 
 /**
- * Reads a message; the command and identities are views of `bytes`.
+ * Reads a message; the commands and identities are views of `bytes`.
  *
  * @throws {CodecError} when it is none
  */
@@ -66,7 +67,10 @@ function readMessage(type: number, reader: ByteReader): Message {
       const id = readId(reader);
       const age = { time: reader.varint(), replica: reader.u8() };
       const time = reader.varint();
-      return { type, id, age, time, command: reader.raw(reader.remaining) };
+      const commands = reader.raw(reader.remaining);
+      // Whoever acts on it relies on its being one.
+      decodeGroup(commands);
+      return { type, id, age, time, commands };
     }
     case MESSAGE.vote: {
       const id = readId(reader);

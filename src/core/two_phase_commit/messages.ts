@@ -26,9 +26,10 @@ export interface Prepare {
   readonly type: typeof MESSAGE.prepare;
   readonly id: TransactionId;
   readonly age: Age;
-  /** The wall time that is stamped on the command. */
+  /** The wall time that is stamped on the commands. */
   readonly time: number;
-  readonly command: Uint8Array;
+  /** See `group.ts`. */
+  readonly commands: Uint8Array;
 }
 
 /** A yes, durable, with locks held; there is no no: who cannot vote yet waits. */

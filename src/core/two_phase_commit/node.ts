@@ -42,6 +42,8 @@ export class TwoPhaseNode {
   readonly #onEvent: (event: TwoPhaseEvent) => void;
   readonly #order: HybridClock;
   readonly #outbox: Outbox;
+  /** Records that go to the log right before the next one. */
+  readonly #withNext: TwoPhaseRecord[] = [];
   /** Prepares may leave when the record of this life is durable. */
   readonly #lifeAt: number;
   #isAlive = false;
@@ -67,22 +69,27 @@ export class TwoPhaseNode {
     this.#order = new HybridClock(() => clock.now());
     this.#outbox = new Outbox(id, tagOf(log.identity), transport);
     const send = (to: ReplicaId, message: Message): void => this.#send(to, message);
-    const append = (record: TwoPhaseRecord): number => log.append(encodeRecord(record));
+    const append = (record: TwoPhaseRecord): number => {
+      for (const early of this.#withNext.splice(0)) log.append(encodeRecord(early));
+      return log.append(encodeRecord(record));
+    };
     const shared = { id, replicas, clock: this.#order, send, append, random: () => random.next() };
     this.coordinator = new Coordinator({
       ...shared,
       wallTime: () => clock.now(),
       conflicts: (command) => machine.conflicts?.(command) ?? null,
+      freeKeys: () => this.participant.freeKeys(),
       times,
       hindrance: () => this.hindrance,
     });
     this.participant = new Participant({
       ...shared,
       machine,
-      onApplied: (transaction, command, result) => {
-        this.#applied++;
-        this.coordinator.onApplied(transaction, result);
-        this.#onApplied(command.length);
+      appendWithNext: (record) => void this.#withNext.push(record),
+      onApplied: (transaction, commands, results) => {
+        this.#applied += results.length;
+        this.coordinator.onApplied(transaction, results);
+        this.#onApplied(commands.length);
       },
       onInDoubt: (entry) => this.#onEvent({ type: "inDoubt", ...describeTransaction(entry, clock.monotonic()) }),
       onResolved: ({ id: transaction, since }, isCommitted) =>

@@ -3,7 +3,9 @@
  *
  * Invariants:
  * - A vote leaves when its record is durable, an acknowledgement when that of the commit is, and nothing is applied
- *   before. Votes, and the locks that they hold, outlive restarts.
+ *   before. Votes, and the locks that they hold, outlive restarts. Only the vote for a transaction that this same replica
+ *   coordinates is counted at once: its record comes before the decision in the log, and is durable when that is.
+ * - The records of votes are in the order of their proposals.
  * - Who has voted never decides: an outcome comes from the coordinator, or from somebody who has it from there.
  * - Every replica applies the same transactions in the same order, that of their timestamps. A vote proposes a time above
  *   all that this replica has given or heard; the timestamp is the highest proposal; so a transaction may be applied
@@ -18,24 +20,26 @@
 import type { ReplicaId } from "../../ports/transport.ts";
 import type { StateMachine } from "../replication.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
+import { conflictsOfAll, decodeGroup } from "./group.ts";
 import { askAll, askDue, type InquiryOptions, type Question } from "./inquiries.ts";
 import { LockTable } from "./lock_table.ts";
 import { MESSAGE, type Message, type Prepare } from "./messages.ts";
 import { type Obstacle, ReadBarriers, type Release } from "./read_barriers.ts";
-import { RECORD, type TwoPhaseRecord } from "./records.ts";
+import { RECORD, type TwoPhaseRecord, type VoteRecord } from "./records.ts";
 import { compareAges, compareIds, formatId, type TransactionId } from "./transaction_id.ts";
 
 /** A transaction for which a vote or an outcome is recorded and which was not applied yet. */
 export interface Prepared extends Obstacle, Question {
   readonly id: TransactionId;
-  /** The wall time stamped on the command. */
+  /** The wall time stamped on the commands. */
   readonly time: number;
-  readonly command: Uint8Array;
+  /** See `group.ts`. */
+  readonly commands: Uint8Array;
   /** Since when it is here, in milliseconds of the monotonic clock. */
   readonly since: number;
   /** The position of the vote, or of the commit once there is one. */
   position: number;
-  /** Whether that record is durable. */
+  /** Whether that record is durable, or, of an own vote, will be before a decision can leave. */
   isDurable: boolean;
   /** Counts what was voted for since the start; 0 while it waits for locks. */
   number: number;
@@ -54,8 +58,10 @@ export interface ParticipantOptions extends InquiryOptions {
   readonly send: (to: ReplicaId, message: Message) => void;
   /** Appends a record to the log and returns its position. */
   readonly append: (record: TwoPhaseRecord) => number;
+  /** Appends a record right before the next one that is appended. */
+  readonly appendWithNext: (record: TwoPhaseRecord) => void;
   /** Told of every transaction that was applied. */
-  readonly onApplied: (id: TransactionId, command: Uint8Array, result: Uint8Array) => void;
+  readonly onApplied: (id: TransactionId, commands: Uint8Array, results: readonly Uint8Array[]) => void;
   /** Told of a transaction that has been in doubt for {@link doubt_ms}. */
   readonly onInDoubt: (transaction: Prepared) => void;
   /** Told of its end. */
@@ -111,8 +117,8 @@ export class Participant {
 
   /** What a snapshot has to say besides the machine's state. */
   *records(): Iterable<TwoPhaseRecord> {
-    for (const { id, age, time, proposal, command } of this.#prepared.values()) {
-      yield { type: RECORD.vote, id, ageTime: age.time, time, proposal, command };
+    for (const entry of this.#prepared.values()) {
+      yield voteOf(entry);
     }
     for (const { id, timestamp } of this.#committed) yield { type: RECORD.commit, id, timestamp };
   }
@@ -120,10 +126,10 @@ export class Participant {
   /** Takes in a record of the log, or of a snapshot, at the start. */
   recover(record: TwoPhaseRecord, now: number): void {
     if (record.type === RECORD.vote) {
-      const { id, ageTime, time, proposal, command } = record;
+      const { id, ageTime, time, proposal, commands } = record;
       this.#options.clock.observe(proposal);
       if (this.#prepared.has(formatId(id))) return;
-      const entry = this.#entry({ id, age: { time: ageTime, replica: id.coordinator }, time, command }, now);
+      const entry = this.#entry({ id, age: { time: ageTime, replica: id.coordinator }, time, commands }, now);
       entry.proposal = proposal;
       entry.isDurable = true;
       entry.askAt = now;
@@ -141,14 +147,14 @@ export class Participant {
     }
   }
 
-  #entry({ id, age, time, command }: Omit<Prepare, "type">, now: number): Prepared {
+  #entry({ id, age, time, commands }: Omit<Prepare, "type">, now: number): Prepared {
     const { machine, retry_ms } = this.#options;
     return {
       id,
       age,
       time,
-      command,
-      conflicts: machine.conflicts?.(command) ?? null,
+      commands,
+      conflicts: conflictsOfAll(decodeGroup(commands), (command) => machine.conflicts?.(command) ?? null),
       since: now,
       position: 0,
       isDurable: false,
@@ -190,7 +196,7 @@ export class Participant {
     }
     let entry = this.#waiting.get(key);
     if (entry === undefined) {
-      entry = this.#entry({ ...message, command: message.command.slice() }, now);
+      entry = this.#entry({ ...message, commands: message.commands.slice() }, now);
       this.#waiting.set(key, entry);
       this.#locks.request(entry);
       this.#settle();
@@ -207,12 +213,19 @@ export class Participant {
   #settle(): void {
     for (const entry of this.#locks.settle()) {
       this.#waiting.delete(formatId(entry.id));
-      const { id, age, time, command } = entry;
       entry.proposal = this.#options.clock.tick();
-      const ageTime = age.time;
-      this.#record(entry, { type: RECORD.vote, id, ageTime, time, proposal: entry.proposal, command });
+      if (entry.id.coordinator === this.#options.id) {
+        this.#options.appendWithNext(voteOf(entry));
+        entry.isDurable = true;
+        this.#vote(entry);
+      } else this.#record(entry, voteOf(entry));
       this.#hold(entry);
     }
+  }
+
+  /** A test of keys: whether, as things are now, nobody holds or waits for one of them. */
+  freeKeys(): (keys: readonly string[]) => boolean {
+    return this.#locks.freeKeys();
   }
 
   #hold(entry: Prepared): void {
@@ -332,12 +345,12 @@ export class Participant {
   advance(): void {
     for (let [head] = this.#committed; head !== undefined && this.#isNext(head); [head] = this.#committed) {
       this.#committed.shift();
-      const { id, command, time, timestamp } = head;
-      const result = this.#options.machine.apply(command, time);
+      const { id, commands, time, timestamp } = head;
+      const results = decodeGroup(commands).map((command) => this.#options.machine.apply(command, time));
       this.#prepared.delete(formatId(id));
       this.#barriers.remove(head);
       this.#remember(formatId(id), timestamp);
-      this.#options.onApplied(id, command, result);
+      this.#options.onApplied(id, commands, results);
     }
     this.#barriers.release();
   }
@@ -373,6 +386,10 @@ export class Participant {
   fail(): void {
     this.#barriers.expire(0, Number.NEGATIVE_INFINITY);
   }
+}
+
+function voteOf({ id, age, time, proposal, commands }: Prepared): VoteRecord {
+  return { type: RECORD.vote, id, ageTime: age.time, time, proposal, commands };
 }
 
 /** Whether `entry`, committed at its timestamp, comes before `other` at `time`. */

@@ -31,7 +31,8 @@ export interface VoteRecord {
   readonly ageTime: number;
   readonly time: number;
   readonly proposal: number;
-  readonly command: Uint8Array;
+  /** See `group.ts`. */
+  readonly commands: Uint8Array;
 }
 
 /** A record as read back. */
@@ -69,20 +70,20 @@ function writeRecord(writer: ByteWriter, record: TwoPhaseRecord): void {
     writer.varint(record.ageTime);
     writer.varint(record.time);
     writer.varint(record.proposal);
-    writer.raw(record.command);
+    writer.raw(record.commands);
   }
   if (record.type === RECORD.commit || record.type === RECORD.decision) writer.varint(record.timestamp);
 }
 
 /** The bytes of a record, fresh memory. */
 export function encodeRecord(record: TwoPhaseRecord): Uint8Array {
-  const writer = new ByteWriter(record.type === RECORD.vote ? record.command.length + 64 : 32);
+  const writer = new ByteWriter(record.type === RECORD.vote ? record.commands.length + 64 : 32);
   writeRecord(writer, record);
   return writer.take();
 }
 
 /**
- * Reads a record. The command and the identity are fresh memory.
+ * Reads a record. The commands and the identity are fresh memory.
  *
  * @throws {CodecError} when it is none: the log was written by something else
  */
@@ -97,7 +98,7 @@ export function decodeRecord(bytes: Uint8Array): TwoPhaseRecord {
       const ageTime = reader.varint();
       const time = reader.varint();
       const proposal = reader.varint();
-      return { type, id, ageTime, time, proposal, command: reader.raw(reader.remaining).slice() };
+      return { type, id, ageTime, time, proposal, commands: reader.raw(reader.remaining).slice() };
     }
     case RECORD.commit:
     case RECORD.decision: {

@@ -1,21 +1,34 @@
 /**
- * A command on its way, as its coordinator sees it: what it was asked, who has answered what, and who waits for its end.
+ * Commands on their way, as their coordinator sees them: what was asked, who has answered what, and who waits for the end.
  *
  * @module
  */
 import type { ReplicaId } from "../../ports/transport.ts";
 import type { Completion } from "../replication.ts";
+import { encodeGroup } from "./group.ts";
 import type { LockOwner } from "./lock_table.ts";
 import type { Age, TransactionId } from "./transaction_id.ts";
 
-/** A command on its way. */
-export interface Transaction extends LockOwner {
+/** A command, and who waits for its result. */
+export interface Call extends LockOwner {
   readonly command: Uint8Array;
   /** When it was proposed, by the monotonic clock. */
   readonly since: number;
   /** Null when its caller has been told. */
   done: Completion | null;
-  phase: "queued" | "voting" | "deciding" | "going";
+}
+
+/** Commands that are committed together. */
+export interface Transaction {
+  /** Empty for one of an earlier life, whose callers are gone. */
+  readonly calls: readonly Call[];
+  /** Their bytes: see `group.ts`. */
+  readonly commands: Uint8Array;
+  /** Of the oldest command. */
+  readonly age: Age;
+  /** When the oldest command was proposed, by the monotonic clock. */
+  readonly since: number;
+  phase: "voting" | "deciding" | "going";
   /** Of the present attempt. */
   id: TransactionId;
   time: number;
@@ -32,25 +45,19 @@ export interface Transaction extends LockOwner {
   /** Where the decision is in the log. */
   position: number;
   readonly acknowledged: Set<ReplicaId>;
-  result: Uint8Array | null;
+  /** One for each command; null before it is applied here. */
+  results: readonly Uint8Array[] | null;
 }
 
-/** One that is queued. It has no number before its first attempt. */
-export function newTransaction(
-  id: TransactionId,
-  age: Age,
-  command: Uint8Array,
-  conflicts: readonly string[] | null,
-  done: Completion | null,
-  now: number,
-): Transaction {
+/** One that has not begun: its id has no meaning before its first attempt. `calls` has the oldest first. */
+export function newTransaction(calls: readonly Call[], id: TransactionId, now: number): Transaction {
+  const [oldest] = calls;
   return {
-    age,
-    command,
-    conflicts,
-    done,
-    since: now,
-    phase: "queued",
+    calls,
+    commands: encodeGroup(calls.map(({ command }) => command)),
+    age: oldest?.age ?? { time: 0, replica: id.coordinator },
+    since: oldest?.since ?? now,
+    phase: "voting",
     id,
     time: 0,
     votes: new Map(),
@@ -61,6 +68,6 @@ export function newTransaction(
     timestamp: 0,
     position: 0,
     acknowledged: new Set(),
-    result: null,
+    results: null,
   };
 }

@@ -124,8 +124,10 @@ describe("transactions in doubt", () => {
   function doubtful(count: number): TwoPhaseCluster {
     const cluster = new TwoPhaseCluster();
     cluster.isLost = ({ name }) => name === "go";
-    for (let i = 0; i < count; i++) cluster.propose(0, `k${i}=1`);
-    cluster.settle();
+    for (let i = 0; i < count; i++) {
+      cluster.propose(0, `k${i}=1`);
+      cluster.settle();
+    }
     cluster.crash(0);
     cluster.messages = [];
     return cluster;

@@ -31,6 +31,19 @@ describe("a lock table", () => {
     expect(table.waiting).toBe(0);
   });
 
+  test("says which keys nobody holds or waits for", () => {
+    const table = new LockTable<Owner>();
+    const holder = owner(1, "a");
+    expect(granted(table, holder, owner(2, "ab"))).toBe("1");
+    const areFree = table.freeKeys();
+    expect([areFree(["a", "c"]), areFree(["b"]), areFree(["c", "d"])]).toEqual([false, false, true]);
+    expect(granted(table, owner(3, null))).toBe("");
+    expect(table.freeKeys()(["c"])).toBe(false);
+    const whole = new LockTable<Owner>();
+    expect(granted(whole, owner(1, null))).toBe("1");
+    expect(whole.freeKeys()(["c"])).toBe(false);
+  });
+
   test("lets nobody overtake an older one that waits for a key of theirs", () => {
     const table = new LockTable<Owner>();
     const holder = owner(5, "a");

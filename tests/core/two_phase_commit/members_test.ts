@@ -62,7 +62,7 @@ describe("a replica that lost its log", () => {
     cluster.settle();
     const before = records.length;
     const id = { coordinator: 0, life: 1, number: 99 };
-    const message = { type: MESSAGE.prepare, id, age: { time: 1, replica: 0 }, time: 1, command: new Uint8Array(3) };
+    const message = { type: MESSAGE.prepare, id, age: { time: 1, replica: 0 }, time: 1, commands: new Uint8Array(3) };
     cluster.deliver({ from: 0, to: 2, name: "prepare", message, transaction: "" });
     cluster.clock.run();
     expect([records.length, cluster.inDoubt(2), cluster.messages]).toEqual([before, [], []]);

@@ -7,17 +7,18 @@ import {
   encodeMessage,
   readFrame,
 } from "../../../src/core/two_phase_commit/message_codec.ts";
+import { encodeGroup } from "../../../src/core/two_phase_commit/group.ts";
 import { MESSAGE, type Message } from "../../../src/core/two_phase_commit/messages.ts";
 import { decodeRecord, encodeRecord, RECORD, type TwoPhaseRecord } from "../../../src/core/two_phase_commit/records.ts";
 import { describeTwoPhaseFrame } from "../../../src/sim/run/two_phase_words.ts";
 
 const id = { coordinator: 4, life: 3, number: 2 ** 40 };
 const identity = new Uint8Array(16).fill(7);
-const command = new Uint8Array([1, 2, 3]);
+const commands = encodeGroup([new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])]);
 const time = 1_700_000_000_000;
 
 const MESSAGES: readonly (readonly [string, Message])[] = [
-  ["Prepare 5.3.1099511627776", { type: MESSAGE.prepare, id, age: { time, replica: 2 }, time: time + 1, command }],
+  ["Prepare 5.3.1099511627776", { type: MESSAGE.prepare, id, age: { time, replica: 2 }, time: time + 1, commands }],
   ["Vote 5.3.1099511627776 proposal=9", { type: MESSAGE.vote, id, proposal: 9 }],
   ["Waiting 5.3.1099511627776", { type: MESSAGE.waiting, id }],
   ["Wound 5.3.1099511627776", { type: MESSAGE.wound, id }],
@@ -55,7 +56,7 @@ describe("messages", () => {
 describe("records", () => {
   test.each<TwoPhaseRecord>([
     { type: RECORD.life, life: 7 },
-    { type: RECORD.vote, id, ageTime: time, time, proposal: 12, command },
+    { type: RECORD.vote, id, ageTime: time, time, proposal: 12, commands },
     { type: RECORD.commit, id, timestamp: time },
     { type: RECORD.decision, id, timestamp: time },
     { type: RECORD.abort, id },
