@@ -14,6 +14,9 @@ interface SocketFailure {
 
 /** What a server that ends a plain connection without a word may be. */
 export const MAYBE_TLS = "; where it speaks TLS, connect with tls (kvclient: --tls-ca FILE or --tls)";
+/** The codes of certificates that nobody has signed whom this side trusts. */
+export const UNTRUSTED: RegExp =
+  /^(UNABLE_TO_(GET_ISSUER_CERT|GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?|CERT_(UNTRUSTED|REJECTED|SIGNATURE_FAILURE|CHAIN_TOO_LONG)|INVALID_(CA|PURPOSE)|UNSPECIFIED)$/;
 /** What a plain client hears of a server that speaks TLS. */
 export const SPEAKS_TLS =
   "it speaks TLS, and this client does not; connect with tls (kvclient: --tls-ca FILE or --tls)";
@@ -40,13 +43,10 @@ export function callFailure(host: string, { code, message }: Error & { readonly 
       return "its certificate has expired";
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `its certificate is not for ${host}, by which the list of replicas knows it`;
-    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-    case "UNABLE_TO_GET_ISSUER_CERT":
-    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-    case "DEPTH_ZERO_SELF_SIGNED_CERT":
-    case "SELF_SIGNED_CERT_IN_CHAIN":
-      return `its certificate is of none of the authorities in --tls-ca (${code})`;
     default:
+      if (code !== undefined && UNTRUSTED.test(code)) {
+        return `its certificate is of none of the authorities in --tls-ca (${code})`;
+      }
       return code ?? message;
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { ServerAddress } from "../../client/connection.ts";
 import { KvError } from "../../core/errors.ts";
-import { addressText } from "../socket_errors.ts";
+import { addressText, UNTRUSTED } from "../socket_errors.ts";
 
 /** What a runtime says of a failure; each fills in other parts. */
 interface TlsFailure {
@@ -16,9 +16,6 @@ interface TlsFailure {
   readonly cert?: { readonly subjectaltname?: unknown };
 }
 
-/** Nobody whom the client trusts has signed it. */
-const UNTRUSTED =
-  /^(UNABLE_TO_(GET_ISSUER_CERT|GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?|CERT_(UNTRUSTED|REJECTED|SIGNATURE_FAILURE|CHAIN_TOO_LONG)|INVALID_(CA|PURPOSE)|UNSPECIFIED)$/;
 /** What answers is no TLS. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long|record.layer.failure|InvalidContentType/i;
 /** The server says by an alert that it wants no more of it. */
