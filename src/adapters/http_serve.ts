@@ -64,11 +64,14 @@ export interface HttpServer {
 }
 
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
-const DEFAULT_IDLE_MS = 60_000;
-const DEFAULT_MAX_CONNECTIONS = 10_000;
+/** The default of `idle_ms`. */
+export const DEFAULT_IDLE_MS = 60_000;
+/** The default of `maxConnections`. */
+export const DEFAULT_MAX_CONNECTIONS = 10_000;
 /** Request line and headers together, where the runtime lets us say. */
-const MAX_HEADER_BYTES = 32 * 1024;
-const DEFAULT_HEADERS_MS = 15_000;
+export const MAX_HEADER_BYTES: number = 32 * 1024;
+/** The default of `headers_ms`. */
+export const DEFAULT_HEADERS_MS = 15_000;
 /** How often the headers that are on their way are looked at. */
 const LOOK_MS = 5000;
 /** A server that is closing looks for idle connections this often. */
@@ -85,7 +88,7 @@ const TOO_MANY = JSON.stringify({
 });
 const TOO_MANY_HEADERS = { "Content-Type": "application/problem+json", "Retry-After": "1", "Connection": "close" };
 /** A whole request must be there within this long. */
-const REQUEST_MS = 120_000;
+export const REQUEST_MS = 120_000;
 
 /** The part of Bun that is used here. Written out, so that it type-checks without Bun's types. */
 interface BunRuntime {

@@ -8,23 +8,24 @@
  *
  * @module
  */
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server as WebServer,
-  type ServerResponse,
-} from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, type Server, type TLSSocket } from "node:tls";
 import {
+  DEFAULT_HEADERS_MS,
+  DEFAULT_IDLE_MS,
+  DEFAULT_MAX_CONNECTIONS,
   finishOrCut,
   type HttpServeOptions,
   type HttpServer,
   inTurn,
   listening,
+  MAX_HEADER_BYTES,
   type NodeHandler,
   once,
+  REQUEST_MS,
 } from "./http_serve.ts";
 import { callerCertificate } from "./tls/caller_certificate.ts";
 import type { ServerIdentity } from "./tls/server_identity.ts";
@@ -43,26 +44,16 @@ export interface HttpTls {
   readonly handshakeTimeout_ms?: number;
 }
 
-const DEFAULT_IDLE_MS = 60_000;
-const DEFAULT_MAX_CONNECTIONS = 10_000;
-/** Request line and headers together. */
-const MAX_HEADER_BYTES = 32 * 1024;
-/** The headers of the first request must be there within this long. */
-const HEADERS_MS = 15_000;
-/** A whole request must be there within this long. */
-const REQUEST_MS = 120_000;
-
 /** Listens and serves. Rejects when the address cannot be listened on. */
 export async function serveHttps(options: HttpServeOptions, tls: HttpTls): Promise<HttpServer> {
-  const { idle_ms = DEFAULT_IDLE_MS, maxConnections = DEFAULT_MAX_CONNECTIONS } = options;
-  const connections = new Connections(idle_ms);
+  const { idle_ms = DEFAULT_IDLE_MS, headers_ms = DEFAULT_HEADERS_MS, maxConnections = DEFAULT_MAX_CONNECTIONS } =
+    options;
+  const connections = new Connections(idle_ms, headers_ms);
   const handle = await handlerOf(options);
-  const { server, web } = createServers(tls, (request, response) => {
+  const server = createListener(tls, { headersTimeout: headers_ms, keepAliveTimeout: idle_ms }, (request, response) => {
     connections.onRequest(request, response);
     handle(request, response);
   });
-  web.keepAliveTimeout = idle_ms;
-  web.on("clientError", (_, socket) => void socket.destroy());
   // Ahead of the guard, which is to be the first to see a connection.
   server.prependListener("secureConnection", (socket: TLSSocket) => connections.add(socket));
   let handshakes = 0;
@@ -110,27 +101,28 @@ async function handlerOf({ fetch, host, onError = (): void => {} }: HttpServeOpt
   return inTurn((request, response) => void listener(request, response).catch(onError));
 }
 
-function createServers(
+/** What takes connections, and has the requests in them parsed. */
+function createListener(
   { identity, hearsReplicas, handshakeTimeout_ms = HANDSHAKE_MS }: HttpTls,
+  times: { readonly headersTimeout: number; readonly keepAliveTimeout: number },
   onRequest: (request: IncomingMessage, response: ServerResponse) => void,
-): { readonly server: Server; readonly web: WebServer } {
+): Server {
   const secure = { ...identity.settings(hearsReplicas), handshakeTimeout: handshakeTimeout_ms };
   const plain = {
+    ...times,
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     keepAlive: true,
     noDelay: true,
   };
+  const onClientError = (_: Error, socket: Duplex): void => void socket.destroy();
   if (!("Bun" in globalThis)) {
-    const server = createHttpsServer({ ...plain, ...secure }, onRequest);
-    return { server, web: server as unknown as WebServer };
+    return createHttpsServer({ ...plain, ...secure }, onRequest).on("clientError", onClientError);
   }
-  const web = createHttpServer(plain, onRequest);
-  const server = createTlsServer({ ...secure, noDelay: true }, (socket) => {
+  const web = createHttpServer(plain, onRequest).on("clientError", onClientError);
+  return createTlsServer({ ...secure, noDelay: true }, (socket) => {
     if (!socket.destroyed) web.emit("connection", socket);
   });
-  return { server, web };
 }
 
 /** A connection, and the request that it is at. */
@@ -143,11 +135,13 @@ interface Connection {
 /** The connections whose handshake is over. */
 class Connections {
   readonly #idle_ms: number;
+  readonly #headers_ms: number;
   readonly #all = new Map<object, Connection & { readonly socket: TLSSocket }>();
   #isClosing = false;
 
-  constructor(idle_ms: number) {
+  constructor(idle_ms: number, headers_ms: number) {
     this.#idle_ms = idle_ms;
+    this.#headers_ms = headers_ms;
   }
 
   get size(): number {
@@ -158,7 +152,7 @@ class Connections {
     socket.on("error", () => void socket.destroy());
     // Nothing moves: also where an answer is not read.
     socket.setTimeout(this.#idle_ms, () => void socket.destroy());
-    const connection = { socket, open: 0, timer: endAfter(HEADERS_MS, socket) };
+    const connection = { socket, open: 0, timer: endAfter(this.#headers_ms, socket) };
     this.#all.set(socket, connection);
     socket.once("close", () => {
       clearTimeout(connection.timer);
