@@ -265,7 +265,7 @@ describe.each(PROTOCOLS)("a server of ours that speaks TLS, by %s", (protocol) =
 describe("connect", () => {
   const text = /^tls\.|tls\.ca|tls\.cert|tls\.key|tls\.serverName/;
   test.each<[string, TlsOptions, RegExp]>([
-    ["a path for an authority", { ca: "/etc/ca.pem" }, /no certificate in tls\.ca; it is the text of a PEM file/],
+    ["a path for an authority", { ca: "/etc/ca.pem" }, /no certificate in tls\.ca; a PEM file with -----BEGIN/],
     ["bytes for a text", { ca: new Uint8Array(10) as unknown as string }, /tls\.ca is no text; read the file as UTF-8/],
     ["no authority at all", { ca: "" }, /no certificate in tls\.ca/],
     [
@@ -276,9 +276,10 @@ describe("connect", () => {
     ["a certificate without a key", { cert: app.certificate }, /tls\.cert without tls\.key/],
     ["a key without a certificate", { key: app.key }, /tls\.key without tls\.cert/],
     ["a key for a certificate", { cert: app.key, key: app.key }, /no certificate in tls\.cert/],
+    ["a certificate for a key", { cert: app.certificate, key: app.certificate }, /no private key in tls\.key/],
     [
-      "a certificate for a key",
-      { cert: app.certificate, key: app.certificate },
+      "a damaged key",
+      { cert: app.certificate, key: "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n" },
       /private key in tls\.key cannot be read/,
     ],
     ["a key of another", { cert: app.certificate, key: good.key }, /key in tls\.key is not that of the certificate/],
@@ -286,7 +287,7 @@ describe("connect", () => {
     [
       "an encrypted key",
       { cert: app.certificate, key: "-----BEGIN ENCRYPTED PRIVATE KEY-----\n" },
-      /key in tls\.key is encrypted; decrypt it: openssl pkey/,
+      /key in tls\.key is encrypted, .*; decrypt it: openssl pkey/,
     ],
   ])("refuses %s", (_, tls, why) => {
     const attempt = (): unknown => connect({ tls });

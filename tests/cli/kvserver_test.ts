@@ -446,9 +446,9 @@ describe("TLS", () => {
     [["--tls-key", "key"], /--tls-key key is of no use without --tls-cert/],
     [["--tls-ca", "ca"], /--tls-ca is about TLS/],
     [["--tls-cert", "none", "--tls-key", "key"], /--tls-cert none: ENOENT/],
-    [["--tls-cert", "text", "--tls-key", "key"], /--tls-cert text has no certificate in it/],
-    [["--tls-cert", "cert", "--tls-key", "text"], /--tls-key text has no private key in it/],
-    [["--tls-cert", "cert", "--tls-key", "foreignKey"], /--tls-key foreignKey is not the key of the certificate/],
+    [["--tls-cert", "text", "--tls-key", "key"], /there is no certificate in --tls-cert text/],
+    [["--tls-cert", "cert", "--tls-key", "text"], /there is no private key in --tls-key text/],
+    [["--tls-cert", "cert", "--tls-key", "foreignKey"], /key in --tls-key foreignKey is not that of the certificate/],
     [[...tls, "--tls-client-auth"], /give --tls-ca/],
     [[...tls, ...peers], /give the authority that issued them: --tls-ca/],
     [["--tls-cert", "foreign", "--tls-key", "foreignKey", "--tls-ca", "ca", ...peers], /is of none of the authorities/],
@@ -486,7 +486,7 @@ describe("TLS", () => {
     terminal.files.set("cert", next.certificate);
     terminal.signal("SIGHUP");
     expect(started.certificates).toEqual([]);
-    expect(terminal.error).toContain("is not the key of the certificate");
+    expect(terminal.error).toContain("is not that of the certificate");
     terminal.files.set("key", next.key);
     terminal.signal("SIGHUP");
     expect(started.certificates).toMatchObject([{ cert: next.certificate, key: next.key }]);

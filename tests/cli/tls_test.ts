@@ -69,7 +69,7 @@ describe("TLS", () => {
     [["--tls-cert", "app.pem"], /--tls-cert app\.pem needs its private key; give --tls-key FILE/],
     [["--tls-key", "app-key.pem"], /--tls-key app-key\.pem needs its certificate; give --tls-cert FILE/],
     [["--tls-cert", "app.pem", "--tls-key", "server-key.pem"], /key in --tls-key server-key\.pem is not that of the/],
-    [["--tls-cert", "app.pem", "--tls-key", "ca.pem"], /private key in --tls-key ca\.pem cannot be read/],
+    [["--tls-cert", "app.pem", "--tls-key", "ca.pem"], /there is no private key in --tls-key ca\.pem/],
     [["--no-tls", "--tls-ca", "ca.pem"], /--no-tls and --tls-ca contradict each other/],
     [["--tls", "--protocol", "udp"], /no TLS over UDP; choose another --protocol, or --no-tls/],
   ])("is refused with exit code 2 for %j", async (args, why) => {

@@ -13,9 +13,10 @@ import type { Caller } from "../callers.ts";
 import type { Fetch } from "../fetch_connection.ts";
 import { addressText, socketError } from "../socket_errors.ts";
 import { https, stream } from "../sockets.ts";
-import { TlsContext, type TlsNames } from "./context.ts";
+import { TlsContext } from "./context.ts";
 import { tlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";
+import type { TlsNames } from "./pem.ts";
 
 /** Those that were made, by their options: many clients of one program share what is read from the same texts. */
 const made = new WeakMap<TlsOptions, TlsCaller>();

@@ -6,15 +6,9 @@
  */
 import type { PeerCertificate, SecureContext, TLSSocket } from "node:tls";
 import type { ServerAddress } from "../../client/connection.ts";
-import { KvError } from "../../core/errors.ts";
-import { certificates, net, tls } from "../sockets.ts";
+import { net, tls } from "../sockets.ts";
 import type { TlsOptions } from "./options.ts";
-
-/** What the texts of {@link TlsOptions} are called where they come from. */
-export type TlsNames = Readonly<Record<"ca" | "cert" | "key", string>>;
-
-/** What is called as the options of the library are. */
-const OPTION_NAMES: TlsNames = { ca: "tls.ca", cert: "tls.cert", key: "tls.key" };
+import { certificatesIn, checkPair, OPTION_NAMES, privateKeyIn, type TlsNames, unusable } from "./pem.ts";
 
 /** What all TLS calls of one client have in common. */
 export class TlsContext {
@@ -85,47 +79,13 @@ let systemOnes: string[] | null = null;
 
 function checkTexts({ ca, cert, key, serverName }: TlsOptions, names: TlsNames): void {
   for (const [name, text] of [[names.ca, ca], [names.cert, cert], [names.key, key]] as const) {
-    if (text !== undefined && typeof text !== "string") throw refused(`${name} is no text; read the file as UTF-8`);
+    if (text !== undefined && typeof text !== "string") throw unusable(`${name} is no text; read the file as UTF-8`);
   }
   if (ca !== undefined) certificatesIn(ca, names.ca);
-  if (serverName === "") throw refused("tls.serverName is empty; leave it out for the host that is called");
+  if (serverName === "") throw unusable("tls.serverName is empty; leave it out for the host that is called");
   if (cert === undefined && key === undefined) return;
-  if (cert === undefined) throw refused(`${names.key} without ${names.cert}; give both, or neither`);
-  if (key === undefined) throw refused(`${names.cert} without ${names.key}; give both, or neither`);
+  if (cert === undefined) throw unusable(`${names.key} without ${names.cert}; give both, or neither`);
+  if (key === undefined) throw unusable(`${names.cert} without ${names.key}; give both, or neither`);
   const [own] = certificatesIn(cert, names.cert);
-  if (/-----BEGIN ENCRYPTED |^Proc-Type: .*ENCRYPTED/m.test(key)) {
-    throw refused(`the private key in ${names.key} is encrypted; decrypt it: openssl pkey -in FILE -out FILE`);
-  }
-  const privateKey = parsed(names.key, "private key", () => certificates().createPrivateKey(key));
-  if (!own!.checkPrivateKey(privateKey)) {
-    throw refused(
-      `the private key in ${names.key} is not that of the certificate in ${names.cert}; give the two that belong together`,
-    );
-  }
-}
-
-/** The certificates of a text, at least one. */
-function certificatesIn(text: string, name: string): import("node:crypto").X509Certificate[] {
-  const found = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
-  if (found.length === 0) {
-    throw refused(
-      `there is no certificate in ${name}; it is the text of a PEM file, with "-----BEGIN CERTIFICATE-----"`,
-    );
-  }
-  return found.map((each) => parsed(name, "certificate", () => new (certificates().X509Certificate)(each)));
-}
-
-function parsed<T>(name: string, what: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    throw refused(
-      `a ${what} in ${name} cannot be read; it is the text of a PEM file, and this one may be damaged`,
-      cause,
-    );
-  }
-}
-
-function refused(message: string, cause?: unknown): KvError {
-  return new KvError("INVALID_ARGUMENT", message, cause === undefined ? undefined : { cause });
+  checkPair(own!, privateKeyIn(key, names.key), names);
 }

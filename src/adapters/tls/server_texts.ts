@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import { KvError } from "../../core/errors.ts";
+import { certificatesIn, checkPair, OPTION_NAMES, privateKeyIn, type TlsNames, unusable } from "./pem.ts";
 
 /** What a server shows to whom it talks to, and whom it believes. Texts of PEM files. */
 export interface ServerTlsTexts {
@@ -28,9 +28,6 @@ export interface ServerTlsOptions extends ServerTlsTexts {
   readonly clientAuth?: boolean;
 }
 
-/** What the texts are called where they come from, such as the names of files. */
-export type ServerTlsNames = Readonly<Record<"cert" | "key" | "ca", string>>;
-
 /** What was found in the texts. */
 export interface ServerCertificate {
   /** When the first of the certificates that are shown expires, in milliseconds since the Unix epoch. */
@@ -38,9 +35,6 @@ export interface ServerCertificate {
   /** Who it is, as text. */
   readonly subject: string;
 }
-
-/** What is called as the options of the library are. */
-export const TLS_OPTION_NAMES: ServerTlsNames = { cert: "tls.cert", key: "tls.key", ca: "tls.ca" };
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
@@ -55,15 +49,11 @@ export function checkServerTexts(
   { cert, key, ca = null }: ServerTlsTexts,
   replicaHost: string | null,
   now_ms: number,
-  names: ServerTlsNames = TLS_OPTION_NAMES,
+  names: TlsNames = OPTION_NAMES,
 ): ServerCertificate {
   const chain = certificatesIn(cert, names.cert);
   const own = chain[0]!;
-  if (!own.checkPrivateKey(privateKeyIn(key, names.key))) {
-    throw unusable(
-      `${names.key} is not the key of the certificate in ${names.cert}; give the two that were made together`,
-    );
-  }
+  checkPair(own, privateKeyIn(key, names.key), names);
   for (const each of chain) checkTimes(each, names.cert, now_ms);
   if (ca === null) {
     if (replicaHost !== null) {
@@ -80,7 +70,7 @@ function checkAuthorities(
   ca: string,
   chain: readonly X509Certificate[],
   isReplica: boolean,
-  names: ServerTlsNames,
+  names: TlsNames,
   now_ms: number,
 ): void {
   const authorities = certificatesIn(ca, names.ca);
@@ -133,36 +123,6 @@ function oneLine(text: string): string {
   return text.replace(/[^\x20-\x7e]+/g, ", ").slice(0, 500);
 }
 
-function certificatesIn(text: string, name: string): X509Certificate[] {
-  const found = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
-  if (found.length === 0) {
-    throw unusable(`${name} has no certificate in it; a PEM file with -----BEGIN CERTIFICATE----- is needed`);
-  }
-  return found.map((each) => {
-    try {
-      return new X509Certificate(each);
-    } catch (cause) {
-      throw unusable(`${name} has a certificate that cannot be read; give a PEM file that is whole`, cause);
-    }
-  });
-}
-
-function privateKeyIn(text: string, name: string): KeyObject {
-  if (/-----BEGIN ENCRYPTED |^Proc-Type: .*ENCRYPTED/m.test(text)) {
-    throw unusable(
-      `${name} is encrypted, and nobody is there to give the password; decrypt it: openssl pkey -in FILE -out FILE`,
-    );
-  }
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
-    throw unusable(`${name} has no private key in it; a PEM file with -----BEGIN PRIVATE KEY----- is needed`);
-  }
-  try {
-    return createPrivateKey(text);
-  } catch (cause) {
-    throw unusable(`${name} has a private key that cannot be read; give a PEM file that is whole`, cause);
-  }
-}
-
 function checkTimes(certificate: X509Certificate, name: string, now_ms: number): void {
   const expires_ms = expiryOf(certificate);
   if (expires_ms <= now_ms) {
@@ -180,8 +140,4 @@ function expiryOf(certificate: X509Certificate): number {
 
 function dateText(time_ms: number): string {
   return new Date(time_ms).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
-function unusable(message: string, cause?: unknown): KvError {
-  return new KvError("INVALID_ARGUMENT", message, cause === undefined ? undefined : { cause });
 }
