@@ -99,6 +99,11 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + count);
   }
 
+  /** Passes over `count` bytes and returns where they begin. */
+  skip(count: number): number {
+    return this.#take(count);
+  }
+
   /** A blob: a view of the memory read from, unless the reader copies. */
   blob(): Uint8Array {
     return this.#copies ? this.ownBlob() : this.raw(this.varint());

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Key, writeKey } from "./bytes.ts";
+import { copyRange, type Key, writeKey } from "./bytes.ts";
 
 function assertWhole(value: number): void {
   if (!(Number.isSafeInteger(value) && value >= 0)) {
@@ -117,6 +117,14 @@ export class ByteWriter {
   blob(value: Uint8Array): void {
     this.varint(value.length);
     this.raw(value);
+  }
+
+  /** A varint length, then the bytes `source[start, end)`. */
+  blobRange(source: Uint8Array, start: number, end: number): void {
+    this.varint(end - start);
+    this.reserve(end - start);
+    copyRange(source, start, end, this.bytes, this.length);
+    this.length += end - start;
   }
 
   /** A varint length, then the bytes of the key. */

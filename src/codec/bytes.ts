@@ -22,6 +22,9 @@ const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Up to this length a key is written faster character by character. */
 const SHORT_KEY = 16;
 
+/** Up to this length bytes are copied faster one by one. */
+const SHORT_COPY = 32;
+
 /** No bytes. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -101,6 +104,24 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(bytes.length);
   copy.set(bytes);
   return copy;
+}
+
+/** Copies `source[start, end)` into `target` at `at`, where there must be room, without a view of either. */
+export function copyRange(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  if (nativeBuffer === null || end - start <= SHORT_COPY) portableCopyRange(source, start, end, target, at);
+  else nativeBuffer.copy.call(source, target, at, start, end);
+}
+
+/** {@link copyRange} where the runtime brings nothing. Exported for the test that compares the two. */
+export function portableCopyRange(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  if (end - start > SHORT_COPY) target.set(source.subarray(start, end), at);
+  else for (let i = start; i < end; i++) target[at++] = source[i]!;
 }
 
 /** Negative, 0 or positive as `a` sorts before, with or after `b`, bytewise. */

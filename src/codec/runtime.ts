@@ -1,5 +1,5 @@
 /**
- * The two fast paths that runtimes offer and browsers do not: `Buffer`'s native string conversions and
+ * The two fast paths that runtimes offer and browsers do not: `Buffer`'s native conversions and copies, and
  * zlib's CRC-32. Found by looking, never by importing, so that everything above stays browser-safe; each user
  * has a portable fallback that computes the same.
  *
@@ -10,6 +10,7 @@
 export interface NativeBuffer {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   latin1Write(this: Uint8Array, text: string, offset: number, length: number): number;
+  copy(this: Uint8Array, target: Uint8Array, targetStart: number, start: number, end: number): number;
 }
 
 interface Runtime {
@@ -21,8 +22,9 @@ const runtime = globalThis as unknown as Runtime;
 
 function findNativeBuffer(): NativeBuffer | null {
   const prototype = runtime.Buffer?.prototype;
-  const { latin1Slice, latin1Write } = prototype ?? {};
-  return latin1Slice !== undefined && latin1Write !== undefined ? { latin1Slice, latin1Write } : null;
+  const { latin1Slice, latin1Write, copy } = prototype ?? {};
+  if (latin1Slice === undefined || latin1Write === undefined || copy === undefined) return null;
+  return { latin1Slice, latin1Write, copy };
 }
 
 /**
@@ -36,5 +38,5 @@ export function findCrc32(): ((bytes: Uint8Array, seed?: number) => number) | nu
   return zlib?.crc32 ?? null;
 }
 
-/** Native latin1 conversions, or null in a browser. */
+/** Native latin1 conversions and copies, or null in a browser. */
 export const nativeBuffer: NativeBuffer | null = findNativeBuffer();

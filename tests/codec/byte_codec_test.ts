@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ByteReader, CodecError } from "../../src/codec/byte_reader.ts";
 import { ByteWriter } from "../../src/codec/byte_writer.ts";
-import { type Key, toHex } from "../../src/codec/bytes.ts";
+import { concatBytes, type Key, toHex } from "../../src/codec/bytes.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -62,6 +62,7 @@ describe("numbers", () => {
         writer.blob(blob);
         writer.key("\xff\x00" as Key);
         writer.raw(blob);
+        writer.blobRange(concatBytes([Uint8Array.of(1), blob, Uint8Array.of(2)]), 1, 1 + blob.length);
         const reader = new ByteReader(writer.view());
         expect(reader.u8()).toBe(u8);
         expect(reader.u32()).toBe(u32);
@@ -71,6 +72,7 @@ describe("numbers", () => {
         expect(reader.blob()).toEqual(blob);
         expect(reader.key()).toBe("\xff\x00");
         expect(reader.raw(blob.length)).toEqual(blob);
+        expect(reader.blob()).toEqual(blob);
         expect(reader.remaining).toBe(0);
         reader.finish();
       }),

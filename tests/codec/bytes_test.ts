@@ -6,6 +6,7 @@ import {
   compareBytes,
   concatBytes,
   copyBytes,
+  copyRange,
   EMPTY,
   equalBytes,
   type Key,
@@ -13,6 +14,7 @@ import {
   keyFromText,
   keyToBytes,
   keyToText,
+  portableCopyRange,
   portableKeyFromBytes,
   portableWriteKey,
   prefixEnd,
@@ -75,6 +77,20 @@ describe("bytes", () => {
     expect(bytesToText(bad)).toBe("a\ufffd");
     expect(bytesToTextStrict(textToBytes("\ufeffa"))).toBe("\ufeffa");
     expect(bytesToText(textToBytes("\ufeffa"))).toBe("\ufeffa");
+  });
+
+  test("are copied from one place to another by the portable code exactly as by the native", () => {
+    const ranges = fc.tuple(fc.uint8Array({ maxLength: 300, size: "max" }), fc.nat(), fc.nat(), fc.nat(40));
+    fc.assert(fc.property(ranges, ([bytes, a, b, at]) => {
+      const [start, end] = [a % (bytes.length + 1), b % (bytes.length + 1)].sort((x, y) => x - y) as [number, number];
+      const [native, portable] = [new Uint8Array(400), new Uint8Array(400)];
+      copyRange(bytes, start, end, native, at);
+      portableCopyRange(bytes, start, end, portable, at);
+      const expected = new Uint8Array(400);
+      expected.set(bytes.subarray(start, end), at);
+      expect(native).toEqual(expected);
+      expect(portable).toEqual(expected);
+    }));
   });
 
   test("are copied into memory of exactly their size, out of a Node Buffer too", () => {
