@@ -24,7 +24,8 @@ import {
   type Range,
 } from "./command.ts";
 
-const TAG = {
+/** The first byte of each command. */
+export const TAG = {
   put: 1,
   get: 2,
   delete: 3,
@@ -182,25 +183,6 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       writer.varint(command.limit);
       return;
   }
-}
-
-/**
- * Appends the bytes of a put without conditions or expiry, whose key and value are parts of `source`: as
- * {@link writeCommand} would, without making the command first.
- */
-export function writePlainPut(
-  writer: ByteWriter,
-  source: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  valueStart: number,
-  valueEnd: number,
-): void {
-  writer.u8(TAG.put);
-  writer.blob(source.subarray(keyStart, keyEnd));
-  writer.u8(0);
-  writer.u8(0);
-  writer.blob(source.subarray(valueStart, valueEnd));
 }
 
 function readOperation(reader: ByteReader, depth: number, budget: Budget): Operation {

@@ -13,54 +13,33 @@
  *
  * @module
  */
-import { EMPTY, type Key, writeKey } from "../../codec/bytes.ts";
+import { copyRange, EMPTY, type Key, writeKey } from "../../codec/bytes.ts";
 import { hashBytes, hashKey } from "./key_hash.ts";
+import type { PlainPut } from "./plain_put.ts";
+import {
+  CREATED,
+  EXPIRY,
+  FIRST_UNITS,
+  HASH,
+  HEADER_BYTES,
+  KEY_LENGTH,
+  MODIFIED,
+  NO_PAGE,
+  Page,
+  PAGE_BITS,
+  PAGE_UNITS,
+  UNIT_BITS,
+  UNITS,
+  VALUE,
+  VERSION,
+} from "./record_page.ts";
 import type { Entry } from "./result.ts";
 
-/** Addresses count units of 16 bytes: 31 bits of them reach 32 GiB. */
-const UNIT_BITS = 4;
-/** Units of a page: 256 KiB. */
-const PAGE_BITS = 14;
-const PAGE_UNITS = 1 << PAGE_BITS;
-/** The first page starts with this many units and doubles, so that a small store is small. */
-const FIRST_UNITS = 64;
 /** One less than there are addresses for, so that an address plus 1 is still an Int32. */
 const MAX_PAGES = (1 << (31 - PAGE_BITS)) - 1;
 /** Values up to this many bytes are in the record. */
 const MAX_INLINE_BYTES = 2048;
 const MIN_SLOTS = 16;
-
-/** A record: four Int32 (these), four Float64 (those below), the key, the value. */
-const KEY_LENGTH = 0;
-/** The value's length, or below 0 the complement of its place among the large values. */
-const VALUE = 1;
-const HASH = 2;
-/** The units of the record, negative when it is dead. */
-const UNITS = 3;
-const VERSION = 2;
-const CREATED = 3;
-const MODIFIED = 4;
-const EXPIRY = 5;
-const HEADER_BYTES = 48;
-
-/** Memory of records. The three views are of the same buffer. */
-class Page {
-  readonly bytes: Uint8Array;
-  readonly ints: Int32Array;
-  readonly floats: Float64Array;
-  /** Units from the start that hold records, and how many of them are dead. */
-  used = 0;
-  dead = 0;
-
-  constructor(units: number) {
-    const buffer = new ArrayBuffer(units << UNIT_BITS);
-    this.bytes = new Uint8Array(buffer);
-    this.ints = new Int32Array(buffer);
-    this.floats = new Float64Array(buffer);
-  }
-}
-
-const NO_PAGE = new Page(0);
 
 /** Where a value lies. It holds until the next change of the map; one that stays longer must be copied. */
 export interface ValuePlace {
@@ -132,29 +111,62 @@ export class EntryMap {
 
   /** The value at the key `source[start, end)`, without a copy and without a string; null when there is none. */
   locate(source: Uint8Array, start: number, end: number): ValuePlace | null {
+    const address = this.#seek(source, start, end);
+    if (address < 0) return null;
+    const page = this.#pages[address >> PAGE_BITS]!;
+    const at = address & (PAGE_UNITS - 1);
+    const valueAt = (at << UNIT_BITS) + HEADER_BYTES + end - start;
+    const place = this.#place;
+    const value = page.ints[at * 4 + VALUE]!;
+    place.bytes = value < 0 ? this.#large[~value]! : page.bytes;
+    place.start = value < 0 ? 0 : valueAt;
+    place.end = value < 0 ? place.bytes.length : valueAt + value;
+    place.expiry = page.floats[at * 2 + EXPIRY]!;
+    return place;
+  }
+
+  /**
+   * Puts the value of a put over the one at its key, both parts of `source`, and says in `put` what entry that makes.
+   * Returns false, and changes nothing, unless there is an entry without an expiry in whose place the new value fits.
+   */
+  overwrite(source: Uint8Array, put: PlainPut, revision: number): boolean {
+    const { keyStart, keyEnd, valueStart, valueEnd } = put;
+    const length = valueEnd - valueStart;
+    if (length > MAX_INLINE_BYTES) return false;
+    const address = this.#seek(source, keyStart, keyEnd);
+    if (address < 0) return false;
+    const { bytes, ints, floats } = this.#pages[address >> PAGE_BITS]!;
+    const at = address & (PAGE_UNITS - 1);
+    const units = (HEADER_BYTES + keyEnd - keyStart + length + 15) >> UNIT_BITS;
+    const had = ints[at * 4 + UNITS]!;
+    const fits = units <= had && 2 * units > had;
+    if (!fits || ints[at * 4 + VALUE]! < 0 || floats[at * 2 + EXPIRY] !== 0) return false;
+    put.version = floats[at * 2 + VERSION]! + 1;
+    put.createRevision = floats[at * 2 + CREATED]!;
+    floats[at * 2 + VERSION] = put.version;
+    floats[at * 2 + MODIFIED] = revision;
+    ints[at * 4 + VALUE] = length;
+    copyRange(source, valueStart, valueEnd, bytes, (at << UNIT_BITS) + HEADER_BYTES + keyEnd - keyStart);
+    return true;
+  }
+
+  /** The address of the record of the key `source[start, end)`, or -1. */
+  #seek(source: Uint8Array, start: number, end: number): number {
     const hash = hashBytes(source, start, end, this.#seed);
     const slots = this.#slots;
     const mask = this.#mask;
     const length = end - start;
     for (let slot = hash & mask;; slot = (slot + 1) & mask) {
       const address = slots[2 * slot]! - 1;
-      if (address < 0) return null;
+      if (address < 0) return -1;
       if (slots[2 * slot + 1] !== hash) continue;
-      const page = this.#pages[address >> PAGE_BITS]!;
+      const { bytes, ints } = this.#pages[address >> PAGE_BITS]!;
       const at = address & (PAGE_UNITS - 1);
-      if (page.ints[at * 4 + KEY_LENGTH] !== length) continue;
-      const { bytes } = page;
+      if (ints[at * 4 + KEY_LENGTH] !== length) continue;
       const keyAt = (at << UNIT_BITS) + HEADER_BYTES;
       let i = 0;
       while (i < length && bytes[keyAt + i] === source[start + i]) i++;
-      if (i < length) continue;
-      const place = this.#place;
-      const value = page.ints[at * 4 + VALUE]!;
-      place.bytes = value < 0 ? this.#large[~value]! : bytes;
-      place.start = value < 0 ? 0 : keyAt + length;
-      place.end = value < 0 ? place.bytes.length : place.start + value;
-      place.expiry = page.floats[at * 2 + EXPIRY]!;
-      return place;
+      if (i === length) return address;
     }
   }
 

@@ -2,7 +2,7 @@
  * The entries: a hash map for point reads and overwrites, the ordered index for ranges, and the queue of what
  * expires, kept in step. Everything that changes an entry goes through {@link EntryTable.write} and
  * {@link EntryTable.remove}, which raise the revision (once per command), record the watch event and let an open
- * snapshot keep what it has not yet written.
+ * snapshot keep what it has not yet written; or, where nothing of that takes an object, {@link EntryTable.overwrite}.
  *
  * An entry is visible while its expiry is 0 or after the log time, whether or not it has been removed yet.
  *
@@ -13,6 +13,7 @@ import { Captures } from "./captures.ts";
 import { EntryMap, type ValuePlace } from "./entry_map.ts";
 import { ExpiryQueue } from "./expiry_queue.ts";
 import { OrderedIndex } from "./ordered_index.ts";
+import type { PlainPut } from "./plain_put.ts";
 import type { Entry, WatchEvent } from "./result.ts";
 
 /** Told of an entry before it is replaced or removed. */
@@ -110,6 +111,18 @@ export class EntryTable {
     this.#expiry.change(key, old === undefined ? 0 : old.expiry, expiry);
     this.#record({ type: "put", revision, key, entry });
     return entry;
+  }
+
+  /**
+   * {@link write} for a plain put that is a command by itself, whose key and value are parts of `source`. The event is the
+   * caller's to record. Returns false, and changes nothing, when the put has to be taken apart and done like any other.
+   */
+  overwrite(source: Uint8Array, put: PlainPut): boolean {
+    // A snapshot under way wants the entry that was there, as an entry.
+    if (this.captures.all.length > 0) return false;
+    if (!this.#entries.overwrite(source, put, this.revision + 1)) return false;
+    this.#raise();
+    return true;
   }
 
   /** Removes `old`, the entry that is there now. */

@@ -10,7 +10,8 @@
 import { ByteReader } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { Limits } from "./limits.ts";
-import { readEvent, writeEvent } from "./result_codec.ts";
+import type { PlainPut } from "./plain_put.ts";
+import { readEvent, writeEvent, writePutEvent } from "./result_codec.ts";
 import type { WatchEvent } from "./result.ts";
 
 /** A chunk is closed at this size, unless a revision goes on. */
@@ -68,20 +69,21 @@ export class History {
 
   /** Adds an event; its revision is not below that of the one before. */
   push(event: WatchEvent): void {
-    // The rest of a revision that is too large to be kept.
-    if (event.revision <= this.#floor) return;
-    if (this.#maxEvents === 0) {
-      this.#floor = event.revision;
-      return;
-    }
-    const chunk = this.#chunkFor(event);
+    const { revision, key, entry } = event;
+    const chunk = this.#chunkFor(revision, key.length + entry.value.length);
+    if (chunk === null) return;
     const before = chunk.writer.length;
     writeEvent(chunk.writer, event);
-    chunk.lastRevision = event.revision;
-    chunk.events++;
-    this.#events++;
-    this.#bytes += chunk.writer.length - before;
-    while (this.#events > this.#maxEvents || this.#bytes > this.#maxBytes) this.#dropChunk();
+    this.#onAdded(chunk, before, revision);
+  }
+
+  /** {@link push} for a plain put that has just been done, whose key and value are parts of `source`. */
+  pushPut(revision: number, source: Uint8Array, put: PlainPut): void {
+    const chunk = this.#chunkFor(revision, put.keyEnd - put.keyStart + put.valueEnd - put.valueStart);
+    if (chunk === null) return;
+    const before = chunk.writer.length;
+    writePutEvent(chunk.writer, revision, source, put);
+    this.#onAdded(chunk, before, revision);
   }
 
   /** Calls `visit` with the events from `revision` on, in order, until it returns false. */
@@ -96,18 +98,34 @@ export class History {
     }
   }
 
-  #chunkFor(event: WatchEvent): Chunk {
+  /** Where an event of a key and a value of `length` bytes goes; null when it is not kept. */
+  #chunkFor(revision: number, length: number): Chunk | null {
+    // The rest of a revision that is too large to be kept.
+    if (revision <= this.#floor) return null;
+    if (this.#maxEvents === 0) {
+      this.#floor = revision;
+      return null;
+    }
     const last = this.#chunks[this.#chunks.length - 1];
-    const size = event.key.length + event.entry.value.length + EVENT_OVERHEAD;
+    const size = length + EVENT_OVERHEAD;
     if (last !== undefined) {
       const full = last.events >= this.#chunkEvents || last.writer.length + size > this.#chunkBytes;
-      if (!full || last.lastRevision === event.revision) return last;
+      if (!full || last.lastRevision === revision) return last;
     }
     const writer = this.#spare ?? new ByteWriter(Math.max(size, this.#chunkBytes));
     this.#spare = null;
     const chunk: Chunk = { writer, lastRevision: 0, events: 0 };
     this.#chunks.push(chunk);
     return chunk;
+  }
+
+  /** The last chunk has an event more, from `before` on. */
+  #onAdded(chunk: Chunk, before: number, revision: number): void {
+    chunk.lastRevision = revision;
+    chunk.events++;
+    this.#events++;
+    this.#bytes += chunk.writer.length - before;
+    while (this.#events > this.#maxEvents || this.#bytes > this.#maxBytes) this.#dropChunk();
   }
 
   #dropChunk(): void {

@@ -9,7 +9,7 @@
  */
 import { CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
-import { type Key, keyFromBytes, keyToBytes } from "../../codec/bytes.ts";
+import { EMPTY, type Key, keyFromBytes, keyToBytes } from "../../codec/bytes.ts";
 import { crc32 } from "../../codec/checksum.ts";
 import { KvError } from "../errors.ts";
 import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.ts";
@@ -18,9 +18,11 @@ import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "
 import { conflictsOf, hasExpiry } from "./conflicts.ts";
 import type { ValuePlace } from "./entry_map.ts";
 import { EntryTable } from "./entry_table.ts";
+import { KeySampler } from "./key_sampler.ts";
 import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Executor, type ReadResult, stampRevision } from "./operations.ts";
-import { decodeResult, encodeResult, writeResult } from "./result_codec.ts";
+import { PlainPuts } from "./plain_put.ts";
+import { decodeResult, encodeResult, writePlainPutResult, writeResult } from "./result_codec.ts";
 import type { Entry, ErrorResult, Result, WatchEvent } from "./result.ts";
 import { SessionTable } from "./session_table.ts";
 import { hashState } from "./snapshot_format.ts";
@@ -35,9 +37,6 @@ const DUE_LIMIT = 1000;
 
 /** A larger buffer is not kept for the next result. */
 const KEPT_WRITER_BYTES = 256 * 1024;
-
-/** How many keys {@link KVStore.randomKey} steps over at most. */
-const RANDOM_STEPS = 1000;
 
 /**
  * A key-value store as a deterministic state machine. By itself it keeps everything in memory and knows no clock:
@@ -82,8 +81,8 @@ export class KVStore implements StateMachine {
   #writer = new ByteWriter(1024);
   #snapshot: StateSnapshot | null = null;
   #isRecovering = false;
-  /** Where {@link randomKey} goes on. */
-  #randomStart = "" as Key;
+  #sampler = new KeySampler();
+  readonly #plainPuts: PlainPuts;
 
   /**
    * An empty store. `limits` replaces some of {@link DEFAULT_LIMITS}. `hashSeed`, a 32-bit number that clients cannot
@@ -96,6 +95,7 @@ export class KVStore implements StateMachine {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     checkLimits(this.limits);
     this.#hub = new WatchHub(this.limits);
+    this.#plainPuts = new PlainPuts(this.limits, this.#hub);
     this.#table = new EntryTable(0, 0, this.#record, this.#hashSeed);
     this.#sessions = new SessionTable(this.limits, 0);
     this.#executor = new Executor(this.#table, this.limits);
@@ -136,19 +136,21 @@ export class KVStore implements StateMachine {
    * command, or one that breaks a limit, give an {@link ErrorResult}.
    */
   apply(bytes: Uint8Array, time: number): Uint8Array {
-    let command: Command;
-    try {
-      command = decodeOwnedCommand(bytes);
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      this.#table.begin(time);
-      return encodeResult(this.#error(new KvError("INVALID_ARGUMENT", `not a command: ${error.message}`)));
+    return this.applyFrom(bytes, 0, bytes.length, time, true);
+  }
+
+  /** {@link apply} for the command `source[start, end)`; the result is empty unless `isAwaited`. */
+  applyFrom(source: Uint8Array, start: number, end: number, time: number, isAwaited: boolean): Uint8Array {
+    if (!this.#plainPuts.apply(this.#table, source, start, end, time)) {
+      // An error that names a place in the command must not depend on what is around it.
+      const bytes = start === 0 && end === source.length ? source : source.subarray(start, end);
+      return this.#apply(bytes, time, isAwaited);
     }
-    let result: Uint8Array;
-    if (command.type === "once") result = this.#once(command, time, true);
-    else result = this.#encode(this.#execute(command, time, true));
     this.#hub.deliver();
-    return result;
+    if (!isAwaited) return EMPTY;
+    const writer = this.#cleanWriter();
+    writePlainPutResult(writer, this.#table.revision);
+    return writer.take();
   }
 
   /** As {@link apply}, without the bytes. The result shares its entries with the store: do not write to them. */
@@ -194,25 +196,7 @@ export class KVStore implements StateMachine {
    * up to 1,000 keys they are exactly so.
    */
   randomKey(random: number): Key | null {
-    const table = this.#table;
-    if (table.size === 0) return null;
-    let steps = Math.floor(random * Math.min(table.size, RANDOM_STEPS));
-    let found: Key | null = null;
-    const visit = (key: Key): boolean => {
-      if (table.live(key, false) === undefined) return true;
-      found = key;
-      return steps-- > 0;
-    };
-    table.index.scan(this.#randomStart, null, visit);
-    // Round the end. A round that passes fewer keys than there are steps left need not be walked again and again.
-    while (steps >= 0) {
-      const before = steps;
-      table.index.scan("" as Key, null, visit);
-      if (steps === before) return null;
-      if (steps >= 0) steps %= before - steps;
-    }
-    this.#randomStart = (found! + "\0") as Key;
-    return found;
+    return this.#sampler.next(this.#table, random);
   }
 
   /**
@@ -306,7 +290,7 @@ export class KVStore implements StateMachine {
       this.#table = table;
       this.#sessions = sessions;
       this.#executor = new Executor(table, this.limits);
-      this.#randomStart = "" as Key;
+      this.#sampler = new KeySampler();
       this.#hub.restart(table.revision);
     });
   }
@@ -327,6 +311,26 @@ export class KVStore implements StateMachine {
    */
   hash(): number {
     return hashState(this.#table, this.#sessions);
+  }
+
+  #apply(bytes: Uint8Array, time: number, isAwaited: boolean): Uint8Array {
+    let command: Command;
+    try {
+      command = decodeOwnedCommand(bytes);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#table.begin(time);
+      return encodeResult(this.#error(new KvError("INVALID_ARGUMENT", `not a command: ${error.message}`)));
+    }
+    let bytesOfResult = EMPTY;
+    if (command.type === "once") {
+      bytesOfResult = this.#once(command, time, true);
+    } else {
+      const result = this.#execute(command, time, true);
+      if (isAwaited) bytesOfResult = this.#encode(result);
+    }
+    this.#hub.deliver();
+    return bytesOfResult;
   }
 
   #execute(command: Exclude<Command, Once>, time: number, owned: boolean): Result {

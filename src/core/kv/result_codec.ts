@@ -7,6 +7,7 @@ import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import type { KvErrorCode } from "../errors.ts";
 import { MAX_TXN_DEPTH } from "./command.ts";
+import type { PlainPut } from "./plain_put.ts";
 import type { Entry, KeyedEntry, Result, WatchEvent } from "./result.ts";
 import { bytesToText, textToBytes } from "../../codec/bytes.ts";
 import { nameAt, readFlag } from "./command_codec.ts";
@@ -26,6 +27,7 @@ const TAG = {
   session: 12,
 } as const;
 
+/** By their numbers, of which a put has 0. */
 const EVENT_TYPES: readonly WatchEvent["type"][] = ["put", "delete", "expire"];
 
 /** Appends the bytes of an entry. */
@@ -161,6 +163,14 @@ function readResult(reader: ByteReader, depth: number): Result {
   }
 }
 
+/** Appends the result of a put that was written and returns no previous entry, as {@link writeResult} would. */
+export function writePlainPutResult(writer: ByteWriter, revision: number): void {
+  writer.u8(TAG.put);
+  writer.varint(revision);
+  writer.u8(1);
+  writer.u8(0);
+}
+
 /** Whether `bytes` are the result of a put that was written and returns no previous entry, without decoding them. */
 export function isPlainPutResult(bytes: Uint8Array): boolean {
   const { length } = bytes;
@@ -197,6 +207,18 @@ export function writeEvent(writer: ByteWriter, event: WatchEvent): void {
   writer.varint(event.revision);
   writer.key(event.key);
   writeEntry(writer, event.entry);
+}
+
+/** Appends the event of a plain put that has just been done, whose key and value are parts of `source`. */
+export function writePutEvent(writer: ByteWriter, revision: number, source: Uint8Array, put: PlainPut): void {
+  writer.u8(0);
+  writer.varint(revision);
+  writer.blobRange(source, put.keyStart, put.keyEnd);
+  writer.varint(put.version);
+  writer.varint(put.createRevision);
+  writer.varint(revision);
+  writer.varint(0);
+  writer.blobRange(source, put.valueStart, put.valueEnd);
 }
 
 /** Reads an event, into fresh memory. */

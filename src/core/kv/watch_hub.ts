@@ -6,10 +6,11 @@
  *
  * @module
  */
-import type { Key } from "../../codec/bytes.ts";
+import { copyRange, type Key, keyFromBytes } from "../../codec/bytes.ts";
 import { Compacted, KvError } from "../errors.ts";
 import { History } from "./history.ts";
 import type { Limits } from "./limits.ts";
+import type { PlainPut } from "./plain_put.ts";
 import type { WatchEvent } from "./result.ts";
 
 /** What to watch. */
@@ -73,6 +74,17 @@ export class WatchHub {
   record(event: WatchEvent): void {
     this.#history.push(event);
     if (this.#watchers > 0) this.#pending.push(event);
+  }
+
+  /** {@link record} for a plain put that has just been done, whose key and value are parts of `source`. */
+  recordPut(revision: number, source: Uint8Array, put: PlainPut): void {
+    this.#history.pushPut(revision, source, put);
+    if (this.#watchers === 0) return;
+    const { keyStart, keyEnd, valueStart, valueEnd, version, createRevision } = put;
+    const value = new Uint8Array(valueEnd - valueStart);
+    copyRange(source, valueStart, valueEnd, value, 0);
+    const entry = { value, version, createRevision, modRevision: revision, expiry: 0 };
+    this.#pending.push({ type: "put", revision, key: keyFromBytes(source, keyStart, keyEnd), entry });
   }
 
   /** Delivers the events of the command that has just been applied. */

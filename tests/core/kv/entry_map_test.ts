@@ -4,6 +4,7 @@ import { concatBytes, type Key, keyToBytes } from "../../../src/codec/bytes.ts";
 import { EntryMap } from "../../../src/core/kv/entry_map.ts";
 import { EntryTable } from "../../../src/core/kv/entry_table.ts";
 import { hashBytes, hashKey } from "../../../src/core/kv/key_hash.ts";
+import { PlainPut } from "../../../src/core/kv/plain_put.ts";
 import type { Entry } from "../../../src/core/kv/result.ts";
 import { key } from "./arbitraries.ts";
 
@@ -20,6 +21,21 @@ function entry(length: number): Entry {
 function locate(map: EntryMap, name: Key): { value: Uint8Array; expiry: number } | null {
   const place = map.locate(concatBytes([Uint8Array.of(1, 2), keyToBytes(name), Uint8Array.of(3)]), 2, 2 + name.length);
   return place === null ? null : { value: place.bytes.slice(place.start, place.end), expiry: place.expiry };
+}
+
+/** Overwrites in place, in the map and in what it should hold; false when the map would not. */
+function overwrite(map: EntryMap, model: Map<Key, Entry>, name: Key, value: Uint8Array): boolean {
+  const before = model.get(name);
+  const source = concatBytes([Uint8Array.of(1), value, keyToBytes(name)]);
+  const place = new PlainPut();
+  place.valueStart = 1;
+  place.valueEnd = place.keyStart = 1 + value.length;
+  place.keyEnd = source.length;
+  if (!map.overwrite(source, place, 77)) return false;
+  const version = before!.version + 1;
+  model.set(name, { ...before!, value, version, modRevision: 77 });
+  expect(place).toMatchObject({ version, createRevision: before!.createRevision });
+  return true;
 }
 
 function expectSame(map: EntryMap, model: ReadonlyMap<Key, Entry>, names: Iterable<Key>): void {
@@ -74,8 +90,10 @@ describe("EntryMap", () => {
     const length = fc.oneof(fc.nat(40), fc.constantFrom(0, 2047, 2048, 2049, 5000), fc.nat(2100));
     const action = fc.oneof(
       { arbitrary: fc.record({ type: fc.constant("set" as const), name, length }), weight: 5 },
+      { arbitrary: fc.record({ type: fc.constant("overwrite" as const), name, length }), weight: 3 },
       { arbitrary: fc.record({ type: fc.constant("delete" as const), name, length: fc.constant(0) }), weight: 3 },
     );
+    let overwritten = 0;
     fc.assert(
       fc.property(fc.array(action, { maxLength: 600, size: "max" }), (actions) => {
         const map = new EntryMap();
@@ -85,6 +103,8 @@ describe("EntryMap", () => {
             const added = entry(length);
             map.set(name, added);
             model.set(name, added);
+          } else if (type === "overwrite") {
+            if (overwrite(map, model, name, entry(length).value)) overwritten++;
           } else {
             map.delete(name);
             model.delete(name);
@@ -95,6 +115,7 @@ describe("EntryMap", () => {
       }),
       { numRuns: 40 },
     );
+    expect(overwritten).toBeGreaterThan(10);
   });
 
   test("holds what a Map holds while it grows, gives memory back and shrinks", () => {
@@ -144,6 +165,22 @@ describe("EntryMap", () => {
     const model = new Map<Key, Entry>([[long, entry(10)], [key("a"), entry(20)], [key("b"), entry(2048)]]);
     for (const [name, added] of model) map.set(name, added);
     expectSame(map, model, model.keys());
+  });
+
+  test("overwrites in place what is there, does not expire and has room for it, and nothing else", () => {
+    const map = new EntryMap();
+    const model = new Map<Key, Entry>();
+    const lengths = { kept: 100, expires: 100, large: 3000, short: 1 };
+    for (const [name, length] of Object.entries(lengths)) {
+      const added = { ...entry(length), expiry: name === "expires" ? 5 : 0 };
+      map.set(key(name), added);
+      model.set(key(name), added);
+    }
+    const did = [...Object.keys(lengths), "absent"].filter((name) => overwrite(map, model, key(name), entry(90).value));
+    expect(did).toEqual(["kept"]);
+    expect(overwrite(map, model, key("large"), Uint8Array.of(1))).toBe(false);
+    expect(overwrite(map, model, key("kept"), entry(2049).value)).toBe(false);
+    expectSame(map, model, [...model.keys(), key("absent")]);
   });
 
   test("gives out values that later changes do not reach", () => {
