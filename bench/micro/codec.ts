@@ -51,7 +51,11 @@ export function codecCases(): Case[] {
     { name: "put of 256 bytes: encode", operations: 1, run: () => void encodeCommand(putOf(keys[0]!, value)) },
     { name: "put of 256 bytes: decode", operations: 1, run: () => void decodeCommand(command) },
     { name: `batch of ${BATCH}: gather and seal, each`, operations: BATCH, run: () => void seal() },
-    { name: `batch of ${BATCH}: go through, each`, operations: BATCH, run: () => readBatch(batch, () => {}) },
+    {
+      name: `batch of ${BATCH}: go through, each`,
+      operations: BATCH,
+      run: () => readBatch(batch, 0, batch.length, () => {}),
+    },
     { name: `accept of ${BATCH} commands: write`, operations: 1, run: () => void bytesOf(accept) },
     { name: `accept of ${BATCH} commands: read`, operations: 1, run: () => void readMessage(acceptBytes) },
     { name: "accepted: write", operations: 1, run: () => void bytesOf(accepted) },

@@ -7,6 +7,7 @@
  */
 import { ByteReader, CodecError } from "../codec/byte_reader.ts";
 import { ByteWriter } from "../codec/byte_writer.ts";
+import type { StateMachine } from "./replication.ts";
 
 const VERSION = 1;
 const TIME_OFFSET = 1;
@@ -64,19 +65,40 @@ export class BatchBuilder {
 }
 
 /**
- * Calls `visit` with each command of a batch, in order, and the batch's time. The commands are views of `batch`.
+ * Calls `visit` with where each command of the batch `source[start, end)` lies in `source`, in order, with the batch's time
+ * and the number of commands before it.
  *
  * @throws {CodecError} when the bytes are not one batch
  */
 export function readBatch(
-  batch: Uint8Array,
-  visit: (command: Uint8Array, time: number, index: number) => void,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  visit: (start: number, end: number, time: number, index: number) => void,
 ): void {
-  const reader = new ByteReader(batch);
+  const reader = new ByteReader(source, start, end);
   const version = reader.u8();
   if (version !== VERSION) throw new CodecError(`batch of version ${version}; this is version ${VERSION}`);
   const time = reader.u64();
   const count = reader.u32();
-  for (let index = 0; index < count; index++) visit(reader.blob(), time, index);
+  for (let index = 0; index < count; index++) {
+    const length = reader.varint();
+    const at = reader.skip(length);
+    visit(at, at + length, time, index);
+  }
   reader.finish();
+}
+
+/** Applies the command `source[start, end)` as {@link StateMachine.applyFrom} would, to a machine with it or without. */
+export function applyFrom(
+  machine: StateMachine,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  time: number,
+  isAwaited: boolean,
+): Uint8Array {
+  return machine.applyFrom === undefined
+    ? machine.apply(source.subarray(start, end), time)
+    : machine.applyFrom(source, start, end, time, isAwaited);
 }

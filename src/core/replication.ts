@@ -43,6 +43,32 @@ export interface StateMachine {
    */
   apply(command: Uint8Array, time: number): Uint8Array;
 
+  /**
+   * {@link apply} for the command `source[start, end)`, called in its place where it is there: commands come many in one
+   * piece of memory, and what a replica applies need not be cut out of it first. `source` changes after the call: copy what
+   * is to be kept. When `isAwaited` is false nobody looks at the result, which may be empty whatever it would be;
+   * everything else is as with `true`. Whoever puts something around a machine, or into its `apply`, does so with both.
+   *
+   * @example
+   * ```ts
+   * class Sum {
+   *   #sum = 0;
+   *
+   *   apply(command: Uint8Array, time: number): Uint8Array {
+   *     return this.applyFrom(command, 0, command.length, time, true);
+   *   }
+   *
+   *   applyFrom(source: Uint8Array, start: number, end: number, _time: number, isAwaited: boolean): Uint8Array {
+   *     for (let at = start; at < end; at++) this.#sum = (this.#sum + source[at]!) % 256;
+   *     return isAwaited ? Uint8Array.of(this.#sum) : new Uint8Array(0);
+   *   }
+   * }
+   *
+   * console.assert(new Sum().applyFrom(Uint8Array.of(9, 1, 2, 9), 1, 3, 0, true)[0] === 3);
+   * ```
+   */
+  applyFrom?(source: Uint8Array, start: number, end: number, time: number, isAwaited: boolean): Uint8Array;
+
   /** Answers a query from the present state and changes nothing. */
   query(query: Uint8Array): Uint8Array;
 

@@ -11,7 +11,7 @@
  */
 import type { Clock } from "../ports/clock.ts";
 import type { Log, LogError } from "../ports/log.ts";
-import { BatchBuilder, readBatch } from "./batch.ts";
+import { applyFrom, BatchBuilder, readBatch } from "./batch.ts";
 import { KvError, OutcomeUnknown } from "./errors.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { readFrom, submitTo } from "./promise_forms.ts";
@@ -120,9 +120,10 @@ export class Standalone implements Replication {
     }
     while (this.#appliedPosition < this.#log.lastPosition) {
       for (const record of this.#log.read(this.#appliedPosition + 1, REPLAY_BYTES)) {
-        readBatch(record.payload, (command, time) => {
+        const { payload } = record;
+        readBatch(payload, 0, payload.length, (start, end, time) => {
           this.#time = time;
-          this.#machine.apply(command, time);
+          applyFrom(this.#machine, payload, start, end, time, false);
         });
         this.#appliedPosition = record.position;
       }
@@ -246,11 +247,12 @@ export class Standalone implements Replication {
     let thrown: { readonly error: unknown } | null = null;
     while (this.#logged.length > 0 && this.#logged[0]!.position <= position) {
       const batch = this.#logged.shift()!;
-      const bytes = batch.sealed.length;
-      readBatch(batch.sealed, (command, time, index) => {
-        const result = this.#machine.apply(command, time);
+      const { sealed } = batch;
+      const bytes = sealed.length;
+      readBatch(sealed, 0, bytes, (start, end, time, index) => {
+        const result = applyFrom(this.#machine, sealed, start, end, time, true);
         this.#pending--;
-        this.#pending_bytes -= command.length;
+        this.#pending_bytes -= end - start;
         this.#applied++;
         try {
           batch.completions[index]!(null, result);

@@ -7,9 +7,9 @@ import { BatchBuilder, readBatch } from "../../src/core/batch.ts";
 function commandsOf(batch: Uint8Array): { commands: Uint8Array[]; times: number[] } {
   const commands: Uint8Array[] = [];
   const times: number[] = [];
-  readBatch(batch, (command, time, index) => {
+  readBatch(batch, 0, batch.length, (start, end, time, index) => {
     expect(index).toBe(commands.length);
-    commands.push(command.slice());
+    commands.push(batch.slice(start, end));
     times.push(time);
   });
   return { commands, times };

@@ -44,11 +44,18 @@ function changeLog(change: (log: Log) => Partial<Log>): Seams {
   return { log: (log) => wrap(log, change(log)) };
 }
 
+/** A machine that applies in its own way, whichever way it is asked. */
+function withApply(store: KVStore, apply: StateMachine["apply"], changes: Partial<StateMachine> = {}): StateMachine {
+  return wrap<StateMachine>(store, {
+    ...changes,
+    apply,
+    applyFrom: (source, start, end, time) => apply(source.subarray(start, end), time),
+  });
+}
+
 /** A machine that changes commands before they are applied. */
 function changeCommands(change: (command: Uint8Array) => Uint8Array): Seams {
-  return {
-    machine: (store) => wrap<StateMachine>(store, { apply: (command, time) => store.apply(change(command), time) }),
-  };
+  return { machine: (store) => withApply(store, (command, time) => store.apply(change(command), time)) };
 }
 
 /** The snapshot of a copy of the store, after something was done to the copy. */
@@ -122,12 +129,12 @@ const cutsAtDamage: Seams = {
 const losesSessionsInSnapshots: Seams = {
   machine: (store) => {
     const sessions = new Set<Key>();
-    return wrap<StateMachine>(store, {
-      apply: (bytes, time) => {
-        const command = decodeCommand(bytes);
-        if (command.type === "openSession" || command.type === "once") sessions.add(command.session);
-        return store.apply(bytes, time);
-      },
+    const apply = (bytes: Uint8Array, time: number): Uint8Array => {
+      const command = decodeCommand(bytes);
+      if (command.type === "openSession" || command.type === "once") sessions.add(command.session);
+      return store.apply(bytes, time);
+    };
+    return withApply(store, apply, {
       snapshot: () =>
         snapshotOfCopy(store, (copy) => {
           for (const session of sessions) copy.execute({ type: "closeSession", session }, 0);
@@ -152,16 +159,14 @@ const opensForgottenSessions = changeCommands((bytes) => {
 const mistakesIncarnations: Seams = {
   connector: (connector) => lateCopies(connector, 40),
   machine: (store) =>
-    wrap<StateMachine>(store, {
-      apply: (bytes, time) => {
-        const bytesOfResult = store.apply(bytes, time);
-        const result = decodeResult(bytesOfResult);
-        if (result.type !== "error" || result.code !== "SESSION_UNKNOWN") return bytesOfResult;
-        const command = decodeCommand(bytes);
-        const present = /the present one is (\d+)/.exec(result.message);
-        if (command.type !== "once" || present === null) return bytesOfResult;
-        return store.apply(encodeCommand({ ...command, incarnation: Number(present[1]) }), time);
-      },
+    withApply(store, (bytes, time) => {
+      const bytesOfResult = store.apply(bytes, time);
+      const result = decodeResult(bytesOfResult);
+      if (result.type !== "error" || result.code !== "SESSION_UNKNOWN") return bytesOfResult;
+      const command = decodeCommand(bytes);
+      const present = /the present one is (\d+)/.exec(result.message);
+      if (command.type !== "once" || present === null) return bytesOfResult;
+      return store.apply(encodeCommand({ ...command, incarnation: Number(present[1]) }), time);
     }),
 };
 
@@ -203,11 +208,9 @@ const trustsHalfASnapshot: Seams = {
 
 const shortRevisions: Seams = {
   machine: (store) =>
-    wrap<StateMachine>(store, {
-      apply: (command, time) => {
-        const result = decodeResult(store.apply(command, time));
-        return encodeResult({ ...result, revision: result.revision >>> 0 });
-      },
+    withApply(store, (command, time) => {
+      const result = decodeResult(store.apply(command, time));
+      return encodeResult({ ...result, revision: result.revision >>> 0 });
     }),
 };
 

@@ -210,7 +210,8 @@ export class PrimaryBackup implements Replication {
         const completions = this.#waiting.get(position) ?? [];
         this.#waiting.delete(position);
         this.#observer?.onChosen(position, crc32(payload) + (this.#bug === "tells other values" ? 1 : 0));
-        readBatch(payload, (command, time, index) => {
+        readBatch(payload, 0, payload.length, (start, end, time, index) => {
+          const command = payload.subarray(start, end);
           const result = stateMachine.apply(command, this.#bug === "stamps anew" ? this.#parts.clock.now() : time);
           completions[index]?.(null, result);
         });

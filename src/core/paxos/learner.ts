@@ -10,13 +10,13 @@
  *
  * @module
  */
-import { readBatch } from "../batch.ts";
+import { applyFrom, readBatch } from "../batch.ts";
 import { type KvError, OutcomeUnknown } from "../errors.ts";
 import type { Completion, StateMachine } from "../replication.ts";
 import { type Ballot, CHOSEN_BALLOT, NO_BALLOT } from "./ballot.ts";
 import type { Origins } from "./origins.ts";
 import type { SlotLog } from "./slot_log.ts";
-import { type Proposal, readValue } from "./value.ts";
+import { type BatchName, readValue } from "./value.ts";
 
 /** What a learner is made of. */
 export interface LearnerOptions {
@@ -25,7 +25,7 @@ export interface LearnerOptions {
   /** What commands are applied to. */
   readonly machine: StateMachine;
   /** Who waits for the results of a batch that is about to be applied: one for each command, or null for nobody. */
-  readonly waiting: (proposal: Proposal) => readonly Completion[] | null;
+  readonly waiting: (batch: BatchName) => readonly Completion[] | null;
   /** Takes what a caller's own completion has thrown: it must not keep the rest from being applied. */
   readonly onCallerError: (error: unknown) => void;
   /** Called after a slot was applied. */
@@ -144,16 +144,17 @@ export class Learner {
 
   #apply(slot: number, value: Uint8Array): void {
     const { machine } = this.#options;
-    readValue(value, (proposal) => {
-      if (!this.#origins.admit(proposal)) return;
-      const waiting = this.#options.waiting(proposal);
+    readValue(value, (batch, start, end) => {
+      if (!this.#origins.admit(batch)) return;
+      const waiting = this.#options.waiting(batch);
       let answered = 0;
       try {
-        readBatch(proposal.batch, (command, time, index) => {
-          const result = machine.apply(command, time);
+        readBatch(value, start, end, (start, end, time, index) => {
+          const done = waiting?.[index];
+          const result = applyFrom(machine, value, start, end, time, done !== undefined);
           this.#commands++;
           answered = index + 1;
-          this.#call(waiting?.[index], null, result);
+          if (done !== undefined) this.#call(done, null, result);
         });
       } catch (error) {
         // A machine that throws ends the replica; whoever waits for its results must hear of it all the same.
@@ -166,9 +167,9 @@ export class Learner {
     this.#options.onApplied(slot, value);
   }
 
-  #call(done: Completion | undefined, error: KvError | null, result: Uint8Array): void {
+  #call(done: Completion, error: KvError | null, result: Uint8Array): void {
     try {
-      done?.(error, result);
+      done(error, result);
     } catch (thrown) {
       this.#options.onCallerError(thrown);
     }

@@ -115,9 +115,9 @@ export class PaxosNode {
         if (to === id) this.#local.push({ message, bytes });
         else options.transport.send(to, bytes);
       },
-      waiting: (proposal) => {
-        const isOwn = proposal.origin === id && proposal.life === this.life;
-        return isOwn ? options.owner.waiting(proposal) : null;
+      waiting: (batch) => {
+        const isOwn = batch.origin === id && batch.life === this.life;
+        return isOwn ? options.owner.waiting(batch) : null;
       },
       onLeadership: (ballot, isLeader) => this.#onLeadership(ballot, isLeader),
       catchUp: (slot, from) => this.catchUp.aim(slot, from, clock.monotonic()),

@@ -9,7 +9,7 @@ import type { Random } from "../../ports/random.ts";
 import type { ReplicaId, Transport } from "../../ports/transport.ts";
 import type { Completion, Role, StateMachine } from "../replication.ts";
 import type { PaxosTimes } from "./options.ts";
-import type { Proposal } from "./value.ts";
+import type { BatchName } from "./value.ts";
 
 /** What a node is made of. */
 export interface NodeOptions {
@@ -37,7 +37,7 @@ export interface NodeOwner {
   /** Runs `action` as a handler: something outside has ended. */
   turn(action: () => void): void;
   /** Who waits for the results of a batch of this replica that is about to be applied. */
-  waiting(proposal: Proposal): readonly Completion[] | null;
+  waiting(batch: BatchName): readonly Completion[] | null;
   /** Batches of this life up to `number` are part of a snapshot that has replaced the state. */
   onSkipped(number: number): void;
   /** Another leader was heard, or this replica has begun or ceased to lead. */

@@ -10,7 +10,7 @@
 import type { ByteReader } from "../../codec/byte_reader.ts";
 import type { ByteWriter } from "../../codec/byte_writer.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
-import type { Proposal } from "./value.ts";
+import type { BatchName } from "./value.ts";
 
 /** How far an origin has come. */
 interface Progress {
@@ -29,7 +29,7 @@ export class Origins {
   }
 
   /** Whether this batch is the next of its origin; notes it as applied if it is. */
-  admit({ origin, life, number }: Proposal): boolean {
+  admit({ origin, life, number }: BatchName): boolean {
     const progress = this.#progress[origin];
     if (progress !== undefined && life < progress.life) return false;
     if (number !== this.lastOf(origin, life) + 1) return false;

@@ -20,7 +20,7 @@ import { Proposer } from "./proposer.ts";
 import { LogScan, type Told } from "./recovery.ts";
 import type { SlotLog } from "./slot_log.ts";
 import type { SnapshotStore } from "./snapshot_store.ts";
-import type { Proposal } from "./value.ts";
+import type { BatchName } from "./value.ts";
 
 /** What the roles of a replica share. */
 export interface RoleSetOptions {
@@ -39,7 +39,7 @@ export interface RoleSetOptions {
   /** Sends an accept, whose bytes are there already, to this replica itself too. */
   readonly sendAccept: (to: ReplicaId, accept: Accept, bytes: Uint8Array) => void;
   /** Who waits for the results of a batch that is about to be applied; null for nobody. */
-  readonly waiting: (proposal: Proposal) => readonly Completion[] | null;
+  readonly waiting: (batch: BatchName) => readonly Completion[] | null;
   /** Told of every slot's value when it is applied. */
   readonly onChosen: ((slot: number, value: Uint8Array) => void) | undefined;
   /** The proposer of this ballot has begun or ceased to lead. */

@@ -13,7 +13,7 @@
 import { BatchBuilder } from "../batch.ts";
 import { type KvError, OutcomeUnknown } from "../errors.ts";
 import type { Completion } from "../replication.ts";
-import type { Proposal } from "./value.ts";
+import type { BatchName } from "./value.ts";
 
 /** What submissions are made of. Times are milliseconds of the monotonic clock. */
 export interface SubmissionsOptions {
@@ -144,7 +144,7 @@ export class Submissions {
   }
 
   /** A batch of this replica is about to be applied: returns who waits for its results. */
-  onApplying({ number }: Proposal, now: number): readonly Completion[] | null {
+  onApplying({ number }: BatchName, now: number): readonly Completion[] | null {
     const [head] = this.#sent;
     // A learner that was started again applies once more what was answered before.
     if (head === undefined || number < head.number) return null;

@@ -12,11 +12,15 @@ import { ByteReader } from "../../codec/byte_reader.ts";
 import type { ByteWriter } from "../../codec/byte_writer.ts";
 import type { ReplicaId } from "../../ports/transport.ts";
 
-/** A batch and its name. */
-export interface Proposal {
+/** The name of a batch. */
+export interface BatchName {
   readonly origin: ReplicaId;
   readonly life: number;
   readonly number: number;
+}
+
+/** A batch and its name. */
+export interface Proposal extends BatchName {
   /** What `readBatch` reads. */
   readonly batch: Uint8Array;
 }
@@ -32,13 +36,15 @@ export function writeProposal(writer: ByteWriter, proposal: Proposal): void {
   writer.blob(proposal.batch);
 }
 
-/** Calls `visit` with each batch of a value, in order. Their bytes are views of `value`. */
-export function readValue(value: Uint8Array, visit: (proposal: Proposal) => void): void {
+/** Calls `visit` with the name of each batch of a value, in order, and where the batch lies in `value`. */
+export function readValue(value: Uint8Array, visit: (name: BatchName, start: number, end: number) => void): void {
   const reader = new ByteReader(value);
   while (reader.remaining > 0) {
     const origin = reader.u8();
     const life = reader.varint();
     const number = reader.varint();
-    visit({ origin, life, number, batch: reader.blob() });
+    const length = reader.varint();
+    const start = reader.skip(length);
+    visit({ origin, life, number }, start, start + length);
   }
 }

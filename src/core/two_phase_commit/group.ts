@@ -22,14 +22,27 @@ export function encodeGroup(commands: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
+ * Calls `visit` with where each command lies in `group`, in order.
+ *
+ * @throws {CodecError} when the bytes are no group
+ */
+export function readGroup(group: Uint8Array, visit: (start: number, end: number) => void): void {
+  const reader = new ByteReader(group);
+  while (reader.remaining > 0) {
+    const length = reader.varint();
+    const start = reader.skip(length);
+    visit(start, start + length);
+  }
+}
+
+/**
  * The commands, as views of `group`.
  *
  * @throws {CodecError} when the bytes are no group
  */
 export function decodeGroup(group: Uint8Array): readonly Uint8Array[] {
-  const reader = new ByteReader(group);
   const commands: Uint8Array[] = [];
-  while (reader.remaining > 0) commands.push(reader.blob());
+  readGroup(group, (start, end) => void commands.push(group.subarray(start, end)));
   return commands;
 }
 

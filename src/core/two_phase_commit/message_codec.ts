@@ -7,7 +7,7 @@
 import { ByteReader, CodecError } from "../../codec/byte_reader.ts";
 import { ByteWriter } from "../../codec/byte_writer.ts";
 import { IDENTITY_BYTES } from "../membership.ts";
-import { decodeGroup } from "./group.ts";
+import { readGroup } from "./group.ts";
 import { type Frame, MESSAGE, type Message, type TransactionMessage } from "./messages.ts";
 import { readId, type TransactionId, writeId } from "./transaction_id.ts";
 
@@ -69,7 +69,7 @@ function readMessage(type: number, reader: ByteReader): Message {
       const time = reader.varint();
       const commands = reader.raw(reader.remaining);
       // Whoever acts on it relies on its being one.
-      decodeGroup(commands);
+      readGroup(commands, () => {});
       return { type, id, age, time, commands };
     }
     case MESSAGE.vote: {

@@ -18,9 +18,10 @@
  * @module
  */
 import type { ReplicaId } from "../../ports/transport.ts";
+import { applyFrom } from "../batch.ts";
 import type { StateMachine } from "../replication.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
-import { conflictsOfAll, decodeGroup } from "./group.ts";
+import { conflictsOfAll, decodeGroup, readGroup } from "./group.ts";
 import { askAll, askDue, type InquiryOptions, type Question } from "./inquiries.ts";
 import { LockTable } from "./lock_table.ts";
 import { MESSAGE, type Message, type Prepare } from "./messages.ts";
@@ -346,7 +347,12 @@ export class Participant {
     for (let [head] = this.#committed; head !== undefined && this.#isNext(head); [head] = this.#committed) {
       this.#committed.shift();
       const { id, commands, time, timestamp } = head;
-      const results = decodeGroup(commands).map((command) => this.#options.machine.apply(command, time));
+      const results: Uint8Array[] = [];
+      // Clients are answered by the coordinator.
+      const isAwaited = id.coordinator === this.#options.id;
+      readGroup(commands, (start, end) => {
+        results.push(applyFrom(this.#options.machine, commands, start, end, time, isAwaited));
+      });
       this.#prepared.delete(formatId(id));
       this.#barriers.remove(head);
       this.#remember(formatId(id), timestamp);

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Key } from "../../codec/bytes.ts";
-import { readBatch } from "../../core/batch.ts";
+import { applyFrom, readBatch } from "../../core/batch.ts";
 import type { KVStore } from "../../core/kv/kv_store.ts";
 import type { WatchEvent } from "../../core/kv/result.ts";
 import type { SnapshotSink, SnapshotSource, StateMachine } from "../../core/replication.ts";
@@ -129,7 +129,8 @@ export class Truth {
     }
     for (let position = before; position < now;) {
       for (const record of life.log.read(position + 1, READ_BYTES)) {
-        readBatch(record.payload, (command, time) => earlier.apply(command, time));
+        const { payload } = record;
+        readBatch(payload, 0, payload.length, (start, end, time) => earlier.apply(payload.subarray(start, end), time));
         position = record.position;
       }
     }
@@ -180,8 +181,12 @@ export class WitnessedMachine implements StateMachine {
   }
 
   apply(command: Uint8Array, time: number): Uint8Array {
+    return this.applyFrom(command, 0, command.length, time, true);
+  }
+
+  applyFrom(source: Uint8Array, start: number, end: number, time: number, isAwaited: boolean): Uint8Array {
     this.#events = [];
-    const result = this.#machine.apply(command, time);
+    const result = applyFrom(this.#machine, source, start, end, time, isAwaited);
     this.#truth.onApplied(this.#store, this.#events);
     this.#advance();
     return result;

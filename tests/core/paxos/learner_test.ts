@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { textToBytes } from "../../../src/codec/bytes.ts";
 import { ByteWriter } from "../../../src/codec/byte_writer.ts";
-import { BatchBuilder } from "../../../src/core/batch.ts";
+import { BatchBuilder, readBatch } from "../../../src/core/batch.ts";
 import { makeBallot } from "../../../src/core/paxos/ballot.ts";
 import { Learner } from "../../../src/core/paxos/learner.ts";
 import { writeMessage } from "../../../src/core/paxos/message_codec.ts";
 import { type Accept, MESSAGE } from "../../../src/core/paxos/messages.ts";
 import { Origins } from "../../../src/core/paxos/origins.ts";
 import { SlotLog } from "../../../src/core/paxos/slot_log.ts";
-import { type Proposal, readValue, writeProposal } from "../../../src/core/paxos/value.ts";
+import { type BatchName, readValue, writeProposal } from "../../../src/core/paxos/value.ts";
 import type { Completion } from "../../../src/core/replication.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { ListMachine } from "../../support/paxos_cluster.ts";
@@ -32,7 +32,7 @@ class Bench {
   readonly machine = new ListMachine();
   readonly applied: number[] = [];
   readonly callerErrors: unknown[] = [];
-  waiting: (proposal: Proposal) => readonly Completion[] | null = () => null;
+  waiting: (batch: BatchName) => readonly Completion[] | null = () => null;
   readonly learner = new Learner({ slot: 0, origins: new Origins() }, {
     slots: this.slots,
     machine: this.machine,
@@ -153,8 +153,11 @@ describe("a learner applies", () => {
 });
 
 test("a value gives back its batches, and the no-op has none", () => {
-  const found: Proposal[] = [];
-  readValue(valueOf(3, "a"), (proposal) => void found.push(proposal));
-  readValue(new Uint8Array(0), (proposal) => void found.push(proposal));
-  expect(found).toMatchObject([{ origin: 1, life: 1, number: 3 }]);
+  const found: [BatchName, number][] = [];
+  const value = valueOf(3, "a");
+  readValue(value, (batch, start, end) => {
+    readBatch(value, start, end, (start, end) => void found.push([batch, end - start]));
+  });
+  readValue(new Uint8Array(0), (batch) => void found.push([batch, 0]));
+  expect(found).toEqual([[{ origin: 1, life: 1, number: 3 }, 1]]);
 });

@@ -142,7 +142,7 @@ describe("a log by slots", () => {
 
 test("the header of a snapshot gives back all that the log before it says", () => {
   const origins = new Origins();
-  origins.admit({ origin: 2, life: 5, number: 1, batch: new Uint8Array(0) });
+  origins.admit({ origin: 2, life: 5, number: 1 });
   const header = {
     replicas: 5,
     slot: 2 ** 40,

@@ -29,7 +29,7 @@ class Bench {
   }
 
   applying(number: number): void {
-    const waiting = this.submissions.onApplying({ origin: 0, life: 1, number, batch: new Uint8Array(0) }, 0);
+    const waiting = this.submissions.onApplying({ origin: 0, life: 1, number }, 0);
     for (const done of waiting ?? []) done(null, new Uint8Array(0));
   }
 }

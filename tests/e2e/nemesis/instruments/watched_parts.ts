@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { applyFrom } from "../../../../src/core/batch.ts";
 import type { StateMachine } from "../../../../src/core/replication.ts";
 import type { Log } from "../../../../src/ports/log.ts";
 import type { Transport } from "../../../../src/ports/transport.ts";
@@ -95,6 +96,7 @@ export function watchedTransport(transport: Transport, points: CrashPoints, kind
 export function watchedMachine(machine: StateMachine, points: CrashPoints): StateMachine {
   const watched: Partial<StateMachine> = {
     apply: (command, time) => points.around("apply", () => machine.apply(command, time)),
+    applyFrom: (...command) => points.around("apply", () => applyFrom(machine, ...command)),
     restore: () => {
       const sink = machine.restore();
       return {
