@@ -127,9 +127,10 @@ export class EntryMap {
 
   /**
    * Puts the value of a put over the one at its key, both parts of `source`, and says in `put` what entry that makes.
-   * Returns false, and changes nothing, unless there is an entry without an expiry in whose place the new value fits.
+   * Returns false, and changes nothing, unless there is an entry without an expiry in whose place the new value fits, and
+   * which was written after revision `after`.
    */
-  overwrite(source: Uint8Array, put: PlainPut, revision: number): boolean {
+  overwrite(source: Uint8Array, put: PlainPut, revision: number, after: number): boolean {
     const { keyStart, keyEnd, valueStart, valueEnd } = put;
     const length = valueEnd - valueStart;
     if (length > MAX_INLINE_BYTES) return false;
@@ -141,6 +142,7 @@ export class EntryMap {
     const had = ints[at * 4 + UNITS]!;
     const fits = units <= had && 2 * units > had;
     if (!fits || ints[at * 4 + VALUE]! < 0 || floats[at * 2 + EXPIRY] !== 0) return false;
+    if (floats[at * 2 + MODIFIED]! <= after) return false;
     put.version = floats[at * 2 + VERSION]! + 1;
     put.createRevision = floats[at * 2 + CREATED]!;
     floats[at * 2 + VERSION] = put.version;

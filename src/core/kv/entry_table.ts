@@ -18,6 +18,8 @@ import type { Entry, WatchEvent } from "./result.ts";
 
 /** Told of an entry before it is replaced or removed. */
 export interface EntryCapture {
+  /** Entries of later revisions do not concern it. */
+  readonly revision: number;
   captureEntry(key: Key, entry: Entry): void;
 }
 
@@ -118,9 +120,10 @@ export class EntryTable {
    * caller's to record. Returns false, and changes nothing, when the put has to be taken apart and done like any other.
    */
   overwrite(source: Uint8Array, put: PlainPut): boolean {
-    // A snapshot under way wants the entry that was there, as an entry.
-    if (this.captures.all.length > 0) return false;
-    if (!this.#entries.overwrite(source, put, this.revision + 1)) return false;
+    // A snapshot under way may want the entry that is there, as an entry, unless it has changed since the start.
+    let captured = -1;
+    for (const capture of this.captures.all) captured = Math.max(captured, capture.revision);
+    if (!this.#entries.overwrite(source, put, this.revision + 1, captured)) return false;
     this.#raise();
     return true;
   }

@@ -73,6 +73,10 @@ export class StateSnapshot implements SnapshotSource, EntryCapture, SessionCaptu
     return this.#captured_bytes;
   }
 
+  get revision(): number {
+    return this.#header.revision;
+  }
+
   captureEntry(key: Key, entry: Entry): void {
     // Not there at the start, or written since: then its first change has been captured.
     if (entry.modRevision > this.#header.revision) return;

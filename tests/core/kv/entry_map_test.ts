@@ -31,7 +31,7 @@ function overwrite(map: EntryMap, model: Map<Key, Entry>, name: Key, value: Uint
   place.valueStart = 1;
   place.valueEnd = place.keyStart = 1 + value.length;
   place.keyEnd = source.length;
-  if (!map.overwrite(source, place, 77)) return false;
+  if (!map.overwrite(source, place, 77, -1)) return false;
   const version = before!.version + 1;
   model.set(name, { ...before!, value, version, modRevision: 77 });
   expect(place).toMatchObject({ version, createRevision: before!.createRevision });
@@ -181,6 +181,12 @@ describe("EntryMap", () => {
     expect(overwrite(map, model, key("large"), Uint8Array.of(1))).toBe(false);
     expect(overwrite(map, model, key("kept"), entry(2049).value)).toBe(false);
     expectSame(map, model, [...model.keys(), key("absent")]);
+    const place = new PlainPut();
+    place.keyEnd = 4;
+    place.valueStart = 4;
+    place.valueEnd = 94;
+    const source = concatBytes([keyToBytes(key("kept")), new Uint8Array(90)]);
+    expect([77, 76].map((after) => map.overwrite(source, place, 78, after))).toEqual([false, true]);
   });
 
   test("gives out values that later changes do not reach", () => {
