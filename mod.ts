@@ -50,7 +50,7 @@ export {
   type WatchOptions as StoreWatchOptions,
 } from "./src/core/kv/kv_store.ts";
 export type { ReadResult } from "./src/core/kv/operations.ts";
-export type { ValuePlace } from "./src/core/kv/entry_map.ts";
+export type { ValuePlace } from "./src/core/kv/record_page.ts";
 export { decodeCommand, encodeCommand } from "./src/core/kv/command_codec.ts";
 export { decodeEvents, decodeResult, encodeEvents, encodeResult } from "./src/core/kv/result_codec.ts";
 export { CodecError } from "./src/codec/byte_reader.ts";

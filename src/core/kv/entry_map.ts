@@ -31,6 +31,7 @@ import {
   UNIT_BITS,
   UNITS,
   VALUE,
+  type ValuePlace,
   VERSION,
 } from "./record_page.ts";
 import type { Entry } from "./result.ts";
@@ -40,18 +41,6 @@ const MAX_PAGES = (1 << (31 - PAGE_BITS)) - 1;
 /** Values up to this many bytes are in the record. */
 const MAX_INLINE_BYTES = 2048;
 const MIN_SLOTS = 16;
-
-/** Where a value lies. It holds until the next change of the map; one that stays longer must be copied. */
-export interface ValuePlace {
-  /** The memory that the value is in. */
-  readonly bytes: Uint8Array;
-  /** Where the value begins. */
-  readonly start: number;
-  /** Where the value ends. */
-  readonly end: number;
-  /** When the key goes, as in {@link Entry.expiry}. */
-  readonly expiry: number;
-}
 
 /** Entries by key. What it gives out are copies, but for {@link EntryMap.locate}. */
 export class EntryMap {

@@ -10,10 +10,11 @@
  */
 import type { Key } from "../../codec/bytes.ts";
 import { Captures } from "./captures.ts";
-import { EntryMap, type ValuePlace } from "./entry_map.ts";
+import { EntryMap } from "./entry_map.ts";
 import { ExpiryQueue } from "./expiry_queue.ts";
 import { OrderedIndex } from "./ordered_index.ts";
 import type { PlainPut } from "./plain_put.ts";
+import type { ValuePlace } from "./record_page.ts";
 import type { Entry, WatchEvent } from "./result.ts";
 
 /** Told of an entry before it is replaced or removed. */

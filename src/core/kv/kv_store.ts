@@ -16,12 +16,12 @@ import type { SnapshotSink, SnapshotSource, StateMachine } from "../replication.
 import { type Command, isRead, type Once, type ReadOperation } from "./command.ts";
 import { decodeCommand, decodeOwnedCommand, encodeCommand, writeCommand } from "./command_codec.ts";
 import { conflictsOf, hasExpiry } from "./conflicts.ts";
-import type { ValuePlace } from "./entry_map.ts";
 import { EntryTable } from "./entry_table.ts";
 import { KeySampler } from "./key_sampler.ts";
 import { checkCommand, checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Executor, type ReadResult, stampRevision } from "./operations.ts";
 import { PlainPuts } from "./plain_put.ts";
+import type { ValuePlace } from "./record_page.ts";
 import { decodeResult, encodeResult, writePlainPutResult, writeResult } from "./result_codec.ts";
 import type { Entry, ErrorResult, Result, WatchEvent } from "./result.ts";
 import { SessionTable } from "./session_table.ts";
@@ -146,11 +146,14 @@ export class KVStore implements StateMachine {
       const bytes = start === 0 && end === source.length ? source : source.subarray(start, end);
       return this.#apply(bytes, time, isAwaited);
     }
+    let result = EMPTY;
+    if (isAwaited) {
+      const writer = this.#cleanWriter();
+      writePlainPutResult(writer, this.#table.revision);
+      result = writer.take();
+    }
     this.#hub.deliver();
-    if (!isAwaited) return EMPTY;
-    const writer = this.#cleanWriter();
-    writePlainPutResult(writer, this.#table.revision);
-    return writer.take();
+    return result;
   }
 
   /** As {@link apply}, without the bytes. The result shares its entries with the store: do not write to them. */

@@ -1,5 +1,5 @@
 /**
- * The memory of records, which `entry_map.ts` finds and fills, and how a record lies in it.
+ * The memory of records, which `entry_map.ts` finds and fills, how a record lies in it, and what is shown of it.
  *
  * @module
  */
@@ -43,3 +43,15 @@ export class Page {
 }
 
 export const NO_PAGE: Page = new Page(0);
+
+/** Where a value lies. It holds until the next change of the map; one that stays longer must be copied. */
+export interface ValuePlace {
+  /** The memory that the value is in. */
+  readonly bytes: Uint8Array;
+  /** Where the value begins. */
+  readonly start: number;
+  /** Where the value ends. */
+  readonly end: number;
+  /** When the key goes, as in `Entry.expiry`. */
+  readonly expiry: number;
+}
