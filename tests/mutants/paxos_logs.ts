@@ -5,7 +5,7 @@
  * @module
  */
 import type { PatchedMutant } from "./patched_harness.ts";
-import { CRASHES, DUELS, ROLES, STORM } from "./profiles.ts";
+import { CRASHES, CUTS, ROLES, STORM } from "./profiles.ts";
 
 const HEADER = "src/core/paxos/snapshot_header.ts";
 const SNAPSHOT_STORE = "src/core/paxos/snapshot_store.ts";
@@ -86,7 +86,7 @@ export const LOG_MUTANTS: readonly PatchedMutant[] = [
   {
     name: "a snapshot stands for slots that are still open",
     pitfalls: "17",
-    run: { replicas: 5, ops: 300, faults: DUELS },
+    run: { replicas: 3, ops: 300, faults: CUTS },
     patches: [{
       file: "src/core/paxos/slot_log.ts",
       find: "if (position !== 0 && position < least) least = position;",

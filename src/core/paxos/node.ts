@@ -314,7 +314,7 @@ export class PaxosNode {
     this.roles.proposer?.onDurable(position, this.#options.clock.monotonic());
   }
 
-  /** Lets roles answer each other and applies what was chosen; called at the end of every handler. Returns whether there is more to apply. */
+  /** Lets roles answer each other; called at the end of every handler. Returns whether there is something to apply. */
   settle(): boolean {
     for (let next = 0; next < this.#local.length; next++) {
       const { message, bytes } = this.#local[next]!;
@@ -322,20 +322,29 @@ export class PaxosNode {
     }
     this.#local.length = 0;
     const { learner, proposer } = this.roles;
-    const hasMore = learner?.step() ?? false;
     proposer?.onWatermark(this.roles.watermark, this.#options.clock.monotonic());
-    // A learner that is new may have come further by a snapshot, without applying anything.
-    if (learner !== null && (learner !== this.#toldOf.learner || learner.applied !== this.#toldOf.applied)) {
-      this.#toldOf = { learner, applied: learner.applied };
-      this.#options.owner.onApplied();
-    }
+    this.#tellApplied();
     const { mayVote, refusedBy } = this.membership;
     if (mayVote !== this.#mayVote || refusedBy !== this.#refusedBy) {
       this.#mayVote = mayVote;
       this.#refusedBy = refusedBy;
       this.#options.owner.onMembership(mayVote, refusedBy);
     }
-    return hasMore || this.#local.length > 0;
+    return learner !== null && learner.applied < learner.chosen || this.#local.length > 0;
+  }
+
+  /** Applies what was chosen, as much as may be done at once. {@link settle} tells whether there is more. */
+  apply(): void {
+    this.roles.learner?.step();
+    this.#tellApplied();
+  }
+
+  #tellApplied(): void {
+    const { learner } = this.roles;
+    // A learner that is new may have come further by a snapshot, without applying anything.
+    if (learner === null || learner === this.#toldOf.learner && learner.applied === this.#toldOf.applied) return;
+    this.#toldOf = { learner, applied: learner.applied };
+    this.#options.owner.onApplied();
   }
 
   /** Proposes what has gathered in this turn. */

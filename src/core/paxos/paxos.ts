@@ -44,6 +44,7 @@ export class Paxos implements Replication {
   /** Commands and reads may be sent once the record of this life is durable. */
   #lifeAt = Number.POSITIVE_INFINITY;
   #isAlive = false;
+  #isApplying = false;
   /** Since when nobody leads, or null while somebody does. */
   #leaderlessSince: number | null = 0;
   /** Since when this replica is far behind, or null while it is not. */
@@ -252,6 +253,20 @@ export class Paxos implements Replication {
     }
     node.settle();
     node.flush();
+    if (node.settle()) this.#applyLater();
+  }
+
+  /**
+   * Applies what was chosen behind what this turn sends and writes: votes and the word of what is chosen are what other
+   * replicas wait for.
+   */
+  #applyLater(): void {
+    if (this.#isApplying) return;
+    this.#isApplying = true;
+    this.#clock.defer(() => {
+      this.#isApplying = false;
+      this.#handle(() => this.#node!.apply());
+    });
   }
 
   #arm(): void {
