@@ -58,7 +58,7 @@ export class Paxos implements Replication {
     this.#clock = clock;
     this.#life = new ReplicaLife(clock, log, {
       after: () => this.#after(),
-      flush: () => this.#settleAfter(() => this.#flush()),
+      flush: () => this.#flush(),
       isIdle: () => this.#submissions.count === 0 && this.#reads.count === 0,
       onClosing: () => this.#housekeeping.turn(false),
       stop: () => this.#stop(),
