@@ -43,6 +43,11 @@ export class ManualClock implements Clock {
     return callback !== undefined;
   }
 
+  /** Runs what was deferred until now, and not what that defers: one turn of an event loop. */
+  turn(): void {
+    for (let left = this.#deferred.length; left > 0; left--) this.step();
+  }
+
   /** Runs deferred callbacks, also those that they defer, until none is left. */
   run(): void {
     for (let count = 0; this.step(); count++) if (count > 1_000_000) throw new Error("deferred calls never end");

@@ -34,6 +34,12 @@ interface LocalMessage {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * More slots than this are not left to be applied later: a turn may bring more of them than are applied in one go, and
+ * whoever applies once a turn would then be ever further behind.
+ */
+const MAX_LEFT_SLOTS = 8;
+
 const NO_BYTES = new Uint8Array(0);
 
 /** The roles of one replica. */
@@ -314,7 +320,7 @@ export class PaxosNode {
     this.roles.proposer?.onDurable(position, this.#options.clock.monotonic());
   }
 
-  /** Lets roles answer each other; called at the end of every handler. Returns whether there is something to apply. */
+  /** Lets roles answer each other; called at the end of every handler. Returns whether something is left to apply. */
   settle(): boolean {
     for (let next = 0; next < this.#local.length; next++) {
       const { message, bytes } = this.#local[next]!;
@@ -322,6 +328,7 @@ export class PaxosNode {
     }
     this.#local.length = 0;
     const { learner, proposer } = this.roles;
+    if (learner !== null && learner.chosen - learner.applied > MAX_LEFT_SLOTS) learner.step();
     proposer?.onWatermark(this.roles.watermark, this.#options.clock.monotonic());
     this.#tellApplied();
     const { mayVote, refusedBy } = this.membership;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { makeBallot } from "../../../src/core/paxos/ballot.ts";
 import { MESSAGE } from "../../../src/core/paxos/messages.ts";
-import { PaxosCluster } from "../../support/paxos_cluster.ts";
+import { type Frame, PaxosCluster } from "../../support/paxos_cluster.ts";
 
 describe("three replicas", () => {
   test("take commands and reads at any of them, and agree", () => {
@@ -61,6 +61,35 @@ describe("three replicas", () => {
     cluster.until(() => cluster.replicas.every(({ machine }) => machine.lines.length === 3), "all have all");
     expect(cluster.replicas.map(({ machine }) => machine.lines)).toEqual(Array(3).fill(["before", "x", "after"]));
     cluster.checkAgreement();
+  });
+
+  test("a follower that hears of several large values in each turn applies them as fast as they come", () => {
+    const cluster = new PaxosCluster();
+    cluster.put(0, "a");
+    const leader = cluster.leader().id;
+    const behind = (leader + 1) % 3;
+    const frames: Frame[] = [];
+    for (let i = 0; i < 40; i++) {
+      cluster.propose(leader, `${i}:${"x".repeat(1024 * 1024)}`);
+      for (let next = true; next;) {
+        cluster.clock.run();
+        frames.push(...cluster.withhold(({ to, name }) => to === behind && ["accept", "heartbeat"].includes(name)));
+        const frame = cluster.frames[0];
+        next = frame !== undefined;
+        if (frame !== undefined) cluster.deliver(frame);
+      }
+    }
+    const { paxos } = cluster.replicas[behind]!;
+    let lag = 0;
+    while (frames.length > 0) {
+      for (const frame of frames.splice(0, 8)) cluster.deliver(frame);
+      cluster.clock.turn();
+      lag = Math.max(lag, paxos.status().cluster!.lag);
+    }
+    expect(lag).toBeLessThan(16);
+    cluster.settle();
+    expect(paxos.status().cluster!.lag).toBe(0);
+    expect(cluster.replicas[behind]!.machine.lines.length).toBe(41);
   });
 
   test("a crash between accept and sync takes back only what nobody was told", () => {
