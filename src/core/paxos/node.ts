@@ -320,7 +320,10 @@ export class PaxosNode {
     this.roles.proposer?.onDurable(position, this.#options.clock.monotonic());
   }
 
-  /** Lets roles answer each other; called at the end of every handler. Returns whether something is left to apply. */
+  /**
+   * Lets roles answer each other; called at the end of every handler. What was chosen is left to {@link apply}, as long as
+   * that is not too much; returns whether something is left.
+   */
   settle(): boolean {
     for (let next = 0; next < this.#local.length; next++) {
       const { message, bytes } = this.#local[next]!;
