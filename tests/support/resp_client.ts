@@ -55,9 +55,9 @@ export function splitReplies(wire: string): string[] {
 }
 
 /** Waits until `holds`, for at most 20 seconds. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let i = 0; i < 4000; i++) {
-    if (holds()) return;
+    if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error(`waited in vain until ${what}`);
