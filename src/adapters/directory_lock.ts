@@ -11,10 +11,12 @@
  *
  * @module
  */
-import { closeSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { DiskError } from "../ports/disk.ts";
+import { files, thisProcess } from "./runtime_modules.ts";
+
+const { closeSync, openSync, readdirSync, readFileSync, rmSync } = files();
+const process = thisProcess();
 
 const NAME = /^lock-(\d+)-(\d+)-([0-9a-f]+)$/;
 

@@ -6,11 +6,13 @@
  *
  * @module
  */
-import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import process from "node:process";
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile } from "../ports/disk.ts";
 import { isLockFile, lockDirectory } from "./directory_lock.ts";
+import { files, thisProcess } from "./runtime_modules.ts";
+
+const fs = files();
+const process = thisProcess();
 
 const ZEROS = new Uint8Array(256 * 1024);
 

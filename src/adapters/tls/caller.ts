@@ -12,7 +12,7 @@ import { KvError } from "../../core/errors.ts";
 import type { Caller } from "../callers.ts";
 import type { Fetch } from "../fetch_connection.ts";
 import { addressText, socketError } from "../socket_errors.ts";
-import { https, stream } from "../sockets.ts";
+import { https, stream } from "../runtime_modules.ts";
 import { TlsContext } from "./context.ts";
 import { tlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";

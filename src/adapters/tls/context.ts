@@ -6,7 +6,7 @@
  */
 import type { PeerCertificate, SecureContext, TLSSocket } from "node:tls";
 import type { ServerAddress } from "../../client/connection.ts";
-import { net, tls } from "../sockets.ts";
+import { net, tls } from "../runtime_modules.ts";
 import type { TlsOptions } from "./options.ts";
 import { certificatesIn, checkPair, OPTION_NAMES, privateKeyIn, type TlsNames, unusable } from "./pem.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { KvError } from "../../core/errors.ts";
-import { certificates } from "../sockets.ts";
+import { certificates } from "../runtime_modules.ts";
 
 /** What the texts are called where they come from, such as the names of files. */
 export type TlsNames = Readonly<Record<"ca" | "cert" | "key", string>>;

@@ -1,12 +1,24 @@
 /**
- * The runtime's modules for sockets, loaded when the first of them is made: on Bun that takes longer than the whole of a
- * client, and not everybody who imports one connects, or connects over TCP.
+ * Modules of the runtime that an `import` would make dear to everybody who imports the library. On Bun those for sockets
+ * take longer to load than the whole of a client, and not everybody who imports one connects, or connects over TCP: they
+ * are loaded when the first socket is made. On Node an `import` of `node:fs` or `node:process` reads every property of it,
+ * and so loads streams as well, a sixth of what the library takes: these are loaded without.
  *
  * @module
  */
 import { createRequire } from "node:module";
 
 const load = createRequire(import.meta.url);
+
+/** `node:fs`. */
+export function files(): typeof import("node:fs") {
+  return load("node:fs") as typeof import("node:fs");
+}
+
+/** `node:process`. */
+export function thisProcess(): typeof import("node:process") {
+  return load("node:process") as typeof import("node:process");
+}
 
 /** `node:net`. */
 export function net(): typeof import("node:net") {
