@@ -112,7 +112,7 @@ describe("kvclient simulate", () => {
     const outputs = new Map<string, Set<string>>();
     for (const format of ["text", "json"]) {
       for (const jobs of ["1", "2", "5"]) {
-        const { code, terminal } = await simulate("--seeds", "1..12", "--ops", "40", "--jobs", jobs, "-o", format);
+        const { code, terminal } = await simulate("--seeds", "1..7", "--ops", "40", "--jobs", jobs, "-o", format);
         expect(code).toBe(0);
         outputs.set(format, (outputs.get(format) ?? new Set()).add(terminal.output.replace(MEASURED, "")));
       }
@@ -122,7 +122,7 @@ describe("kvclient simulate", () => {
     const seeds = [...outputs.get("json")!].join().trim().split("\n").map((line) =>
       (JSON.parse(line) as RunReport).seed
     );
-    expect(seeds).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(seeds).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
   it("sums up faults by kind, and says how fast it was at the end", async () => {

@@ -16,7 +16,7 @@ import { KVCLIENT, KVSERVER, type ServerProcess, Servers } from "./support/serve
 
 const PATIENCE_MS = 20_000;
 const HTTP_OFFSET = 1000;
-/** Of kvclient: what goes on until it is stopped, and is stopped after two seconds. */
+/** Of kvclient: what goes on until it is stopped, and is stopped after a second. */
 const ENDLESS: ReadonlySet<string> = new Set(["watch", "top", "bench", "check"]);
 /** An answer like "there is no such key" (3) or "the comparison failed" (6) is one that is documented. */
 const DOCUMENTED_EXITS: readonly number[] = [0, 3, 6];
@@ -128,7 +128,7 @@ function sandbox(document: string): string {
   return folder;
 }
 
-/** A line as it is run here: with this server, for a moment, and on the first of many seeds. */
+/** A line as it is run here: with this server, for a moment, on the first of many seeds, with few operations. */
 function adapted(text: string): string {
   const isTls = /--(tls|cacert)\b/.test(text);
   const { port } = !isTls ? server : text.includes("--user app") ? tlsServerOfUsers : tlsServer;
@@ -140,6 +140,7 @@ function adapted(text: string): string {
     .replaceAll(/(?<=(?:--port|-p) )320\d\d\b/g, String(port))
     .replaceAll(/(?<=--seeds )(\d+)\.\.\d+/g, "$1..$1")
     .replaceAll(/(?<=--duration )\S+/g, "1s")
+    .replaceAll(/(?<=kvclient compare)\b/g, " --ops 400")
     .replaceAll(/(?<=-n )100000\b/g, "1000");
 }
 
@@ -147,7 +148,7 @@ function adapted(text: string): string {
 async function problemOf(line: Line, folder: string): Promise<string | null> {
   const text = adapted(line.text);
   const isEndless = commandsOf(line).some(({ words: [name, command] }) => name === "kvclient" && ENDLESS.has(command!));
-  const command = isEndless ? ["timeout", "--signal=INT", "2", "bash", "-c"] : ["bash", "-c"];
+  const command = isEndless ? ["timeout", "--signal=INT", "1", "bash", "-c"] : ["bash", "-c"];
   const env: Record<string, string> = {
     PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
     HOME: folder,

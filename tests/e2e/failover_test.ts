@@ -9,12 +9,12 @@ import { startCluster } from "./support/cluster.ts";
 import { Load, summaryText } from "./support/load.ts";
 import { settle, stateOf } from "./support/replicas.ts";
 
-const KILLS = Number(process.env["KVPAXOS_KILLS"] ?? 3);
+const KILLS = Number(process.env["KVPAXOS_KILLS"] ?? 2);
 /** How long the survivors serve alone after each kill, and all together after each restart. */
 const WITHOUT_MS = 500;
 const TOGETHER_MS = 1000;
 /** How often all are killed, and how long three of them hang before. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 const HANGING_MS = 200;
 /** For a kill, the restart, and what is between them. */
 const KILL_MS = 60_000;

@@ -7,17 +7,17 @@ const FLAGS = ["--snapshot-every", "1mb"];
 const ROLES = ["--fail", "acceptor,proposer,learner", "--fail-every", "3s..8s", "--fail-for", "500ms..2s"];
 
 const CASES: readonly (TestedOptions & { readonly seconds: number; readonly workload: string })[] = [
-  { replication: "paxos", replicas: 5, runtime: "executable", flags: FLAGS, seconds: 14, workload: "register" },
+  { replication: "paxos", replicas: 5, runtime: "executable", flags: FLAGS, seconds: 10, workload: "register" },
   {
     replication: "paxos",
     replicas: 3,
     runtime: "executable",
     flags: [...FLAGS, ...ROLES],
-    seconds: 8,
+    seconds: 6,
     workload: "append",
   },
-  { replication: "2pc", replicas: 3, runtime: "executable", flags: FLAGS, seconds: 8, workload: "bank" },
-  { replication: "none", replicas: 1, runtime: "executable", flags: FLAGS, seconds: 6, workload: "counter" },
+  { replication: "2pc", replicas: 3, runtime: "executable", flags: FLAGS, seconds: 6, workload: "bank" },
+  { replication: "none", replicas: 1, runtime: "executable", flags: FLAGS, seconds: 5, workload: "counter" },
 ];
 
 describe("under the nemesis", () => {
