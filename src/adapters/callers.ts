@@ -7,8 +7,8 @@
 import type { Socket } from "node:net";
 import type { ServerAddress } from "../client/connection.ts";
 import { KvError } from "../core/errors.ts";
-import { addressText, MAYBE_TLS, socketError } from "./socket_errors.ts";
 import { net } from "./runtime_modules.ts";
+import { addressText, MAYBE_TLS, socketError } from "./socket_errors.ts";
 
 /** Opens sockets to servers. */
 export interface Caller {

@@ -14,8 +14,8 @@ import type { Connection, ConnectionListener, Connector, ServerAddress, WatchReq
 import { KvError } from "../core/errors.ts";
 import { errorOfLine, writeKv } from "./resp_client.ts";
 import { RespErrorReply, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
-import { socketError } from "./socket_errors.ts";
 import { dgram, net } from "./runtime_modules.ts";
+import { socketError } from "./socket_errors.ts";
 import { UdpWatch } from "./udp_watch.ts";
 
 /** How to speak over UDP. */

@@ -16,7 +16,7 @@ import { KVCLIENT, KVSERVER, type ServerProcess, Servers } from "./support/serve
 
 const PATIENCE_MS = 20_000;
 const HTTP_OFFSET = 1000;
-/** Of kvclient: what goes on until it is stopped, and is stopped after a second. */
+/** Of kvclient: what goes on until it is stopped, and is stopped after two seconds. */
 const ENDLESS: ReadonlySet<string> = new Set(["watch", "top", "bench", "check"]);
 /** An answer like "there is no such key" (3) or "the comparison failed" (6) is one that is documented. */
 const DOCUMENTED_EXITS: readonly number[] = [0, 3, 6];
@@ -148,7 +148,7 @@ function adapted(text: string): string {
 async function problemOf(line: Line, folder: string): Promise<string | null> {
   const text = adapted(line.text);
   const isEndless = commandsOf(line).some(({ words: [name, command] }) => name === "kvclient" && ENDLESS.has(command!));
-  const command = isEndless ? ["timeout", "--signal=INT", "1", "bash", "-c"] : ["bash", "-c"];
+  const command = isEndless ? ["timeout", "--signal=INT", "2", "bash", "-c"] : ["bash", "-c"];
   const env: Record<string, string> = {
     PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
     HOME: folder,
