@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// The tests of processes, of the tree itself, of what is deployed, of deliberate bugs, and of the simulator (whose traces
-// are compared between the runtimes) do not depend on the runtime that the suite runs on: once is enough.
+// The tests of processes, of the tree itself, of what is deployed, of deliberate bugs, and runs of the simulator (whose
+// traces are compared between the runtimes) do not depend on the runtime that the suite runs on: once is enough.
 const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 const config: ViteUserConfig = defineConfig({
@@ -17,7 +17,7 @@ const config: ViteUserConfig = defineConfig({
       "tests/architecture/**",
       "tests/deploy/**",
       "tests/mutants/**",
-      "tests/sim/**",
+      "tests/sim/{run,scenarios,world}/**",
       "tests/cli/{simulate,compare}_test.ts",
     ],
     // Bun runs vitest's forks as Node processes would be run; threads are what works there.

@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import type { ServerAddress } from "../client/connection.ts";
 import { KvError } from "../core/errors.ts";
-import { net } from "./runtime_modules.ts";
+import { runtimeModule } from "./runtime_modules.ts";
 import { addressText, MAYBE_TLS, socketError } from "./socket_errors.ts";
 
 /** Opens sockets to servers. */
@@ -25,7 +25,7 @@ export interface Caller {
 /** Opens plain sockets. */
 export const plainCaller: Caller = {
   ready: "connect",
-  call: ({ host, port }) => net().connect({ host, port, noDelay: true, keepAlive: true }),
+  call: ({ host, port }) => runtimeModule("node:net").connect({ host, port, noDelay: true, keepAlive: true }),
   errorOf: socketError,
   endedEarly: (address) =>
     new KvError("UNAVAILABLE", `${addressText(address)} closed the connection before it answered${MAYBE_TLS}`),

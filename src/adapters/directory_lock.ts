@@ -13,10 +13,10 @@
  */
 import { join } from "node:path";
 import { DiskError } from "../ports/disk.ts";
-import { files, thisProcess } from "./runtime_modules.ts";
+import { runtimeModule } from "./runtime_modules.ts";
 
-const { closeSync, openSync, readdirSync, readFileSync, rmSync } = files();
-const process = thisProcess();
+const { closeSync, openSync, readdirSync, readFileSync, rmSync } = runtimeModule("node:fs");
+const process = runtimeModule("node:process");
 
 const NAME = /^lock-(\d+)-(\d+)-([0-9a-f]+)$/;
 

@@ -9,10 +9,10 @@
 import { dirname, join, resolve } from "node:path";
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile } from "../ports/disk.ts";
 import { isLockFile, lockDirectory } from "./directory_lock.ts";
-import { files, thisProcess } from "./runtime_modules.ts";
+import { runtimeModule } from "./runtime_modules.ts";
 
-const fs = files();
-const process = thisProcess();
+const fs = runtimeModule("node:fs");
+const process = runtimeModule("node:process");
 
 const ZEROS = new Uint8Array(256 * 1024);
 

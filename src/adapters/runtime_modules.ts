@@ -10,42 +10,19 @@ import { createRequire } from "node:module";
 
 const load = createRequire(import.meta.url);
 
-/** `node:fs`. */
-export function files(): typeof import("node:fs") {
-  return load("node:fs") as typeof import("node:fs");
+/** What there is of them, by name. */
+interface RuntimeModules {
+  readonly "node:crypto": typeof import("node:crypto");
+  readonly "node:dgram": typeof import("node:dgram");
+  readonly "node:fs": typeof import("node:fs");
+  readonly "node:https": typeof import("node:https");
+  readonly "node:net": typeof import("node:net");
+  readonly "node:process": typeof import("node:process");
+  readonly "node:stream": typeof import("node:stream");
+  readonly "node:tls": typeof import("node:tls");
 }
 
-/** `node:process`. */
-export function thisProcess(): typeof import("node:process") {
-  return load("node:process") as typeof import("node:process");
-}
-
-/** `node:net`. */
-export function net(): typeof import("node:net") {
-  return load("node:net") as typeof import("node:net");
-}
-
-/** `node:dgram`. */
-export function dgram(): typeof import("node:dgram") {
-  return load("node:dgram") as typeof import("node:dgram");
-}
-
-/** `node:tls`. */
-export function tls(): typeof import("node:tls") {
-  return load("node:tls") as typeof import("node:tls");
-}
-
-/** `node:https`. */
-export function https(): typeof import("node:https") {
-  return load("node:https") as typeof import("node:https");
-}
-
-/** `node:stream`. */
-export function stream(): typeof import("node:stream") {
-  return load("node:stream") as typeof import("node:stream");
-}
-
-/** `node:crypto`, for the certificates and keys of TLS. */
-export function certificates(): typeof import("node:crypto") {
-  return load("node:crypto") as typeof import("node:crypto");
+/** A module of the runtime, loaded when it is asked for the first time. */
+export function runtimeModule<Name extends keyof RuntimeModules>(name: Name): RuntimeModules[Name] {
+  return load(name) as RuntimeModules[Name];
 }

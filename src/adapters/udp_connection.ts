@@ -14,7 +14,7 @@ import type { Connection, ConnectionListener, Connector, ServerAddress, WatchReq
 import { KvError } from "../core/errors.ts";
 import { errorOfLine, writeKv } from "./resp_client.ts";
 import { RespErrorReply, type RespReply, RespReplyParser } from "./resp_reply_parser.ts";
-import { dgram, net } from "./runtime_modules.ts";
+import { runtimeModule } from "./runtime_modules.ts";
 import { socketError } from "./socket_errors.ts";
 import { UdpWatch } from "./udp_watch.ts";
 
@@ -60,7 +60,9 @@ class UdpConnection implements Connection {
     this.#listener = listener;
     this.#maxDatagramBytes = options.maxDatagramBytes ?? 60_000;
     this.#pollInterval_ms = options.pollInterval_ms ?? 100;
-    const socket = dgram().createSocket(net().isIPv6(address.host) ? "udp6" : "udp4");
+    const socket = runtimeModule("node:dgram").createSocket(
+      runtimeModule("node:net").isIPv6(address.host) ? "udp6" : "udp4",
+    );
     this.#socket = socket;
     socket.on("error", (error) => this.#fail(error));
     socket.on("message", (message: Uint8Array) => this.#receive(message));

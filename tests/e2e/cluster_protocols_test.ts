@@ -56,18 +56,8 @@ describe.each(TRANSPORTS)("replicas over %s", (transport) => {
     async () => {
       const cluster = await startCluster(flagsOf(transport));
       for (const [role, id] of await twoOf(cluster)) {
-        const args = [
-          "-p",
-          String(cluster.ports[id]),
-          "-t",
-          "set,get,incr,mset",
-          "-P",
-          "16",
-          "-q",
-          "-n",
-          String(REQUESTS),
-        ];
-        const { stdout, stderr } = await run("redis-benchmark", args, { timeout: 60_000 });
+        const flags = `-p ${cluster.ports[id]} -t set,get,incr,mset -P 16 -q -n ${REQUESTS}`;
+        const { stdout, stderr } = await run("redis-benchmark", flags.split(" "), { timeout: 60_000 });
         expect(stdout + stderr).not.toMatch(/error/i);
         const rates = [...stdout.matchAll(/(SET|GET|INCR|MSET)[^:\r\n]*: ([\d.]+) requests per second/g)];
         expect(rates.map(([, name]) => name)).toEqual(["SET", "GET", "INCR", "MSET"]);

@@ -11,7 +11,7 @@ import type { ServerAddress } from "../../client/connection.ts";
 import { KvError } from "../../core/errors.ts";
 import type { Caller } from "../callers.ts";
 import type { Fetch } from "../fetch_connection.ts";
-import { https, stream } from "../runtime_modules.ts";
+import { runtimeModule } from "../runtime_modules.ts";
 import { addressText, socketError } from "../socket_errors.ts";
 import { TlsContext } from "./context.ts";
 import { tlsError } from "./errors.ts";
@@ -83,7 +83,7 @@ export class TlsCaller implements Caller {
       if (body !== undefined && body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) {
         throw new TypeError("a body that is neither a text nor bytes");
       }
-      const { Agent, request: call } = https();
+      const { Agent, request: call } = runtimeModule("node:https");
       this.#agent ??= new Agent({ keepAlive: true });
       const options: RequestOptions = {
         method,
@@ -123,5 +123,8 @@ function responseOf(message: IncomingMessage): Response {
     message.resume();
     return new Response(null, { status, headers });
   }
-  return new Response(stream().Readable.toWeb(message) as unknown as ReadableStream, { status, headers });
+  return new Response(runtimeModule("node:stream").Readable.toWeb(message) as unknown as ReadableStream, {
+    status,
+    headers,
+  });
 }

@@ -6,7 +6,7 @@
  */
 import type { PeerCertificate, SecureContext, TLSSocket } from "node:tls";
 import type { ServerAddress } from "../../client/connection.ts";
-import { net, tls } from "../runtime_modules.ts";
+import { runtimeModule } from "../runtime_modules.ts";
 import type { TlsOptions } from "./options.ts";
 import { certificatesIn, checkPair, OPTION_NAMES, privateKeyIn, type TlsNames, unusable } from "./pem.ts";
 
@@ -22,7 +22,7 @@ export class TlsContext {
   constructor(options: TlsOptions, names: TlsNames = OPTION_NAMES) {
     checkTexts(options, names);
     const { ca, cert, key } = options;
-    const { checkServerIdentity, createSecureContext } = tls();
+    const { checkServerIdentity, createSecureContext } = runtimeModule("node:tls");
     this.options = options;
     this.#checkIdentity = checkServerIdentity;
     this.#secure = createSecureContext({
@@ -45,7 +45,7 @@ export class TlsContext {
     readonly checkServerIdentity?: typeof import("node:tls").checkServerIdentity;
   } {
     const name = this.nameOf(host);
-    const isAddress = net().isIP(name) !== 0;
+    const isAddress = runtimeModule("node:net").isIP(name) !== 0;
     return {
       secureContext: this.#secure,
       // An address cannot be asked for (RFC 6066, section 3), only found in the certificate.
@@ -59,7 +59,7 @@ export class TlsContext {
 
   /** Calls a server. The socket is of use from its `secureConnect` on. */
   call({ host, port }: ServerAddress): TLSSocket {
-    return tls().connect({ host, port, ...this.settingsFor(host) });
+    return runtimeModule("node:tls").connect({ host, port, ...this.settingsFor(host) });
   }
 }
 
@@ -68,7 +68,7 @@ export class TlsContext {
  * is among the latter only.
  */
 function systemAuthorities(): string[] | undefined {
-  const { getCACertificates } = tls();
+  const { getCACertificates } = runtimeModule("node:tls");
   // Node has it from 22.15 on.
   if (typeof getCACertificates !== "function") return undefined;
   return systemOnes ??= [...new Set([...getCACertificates("default"), ...getCACertificates("system")])];

@@ -6,7 +6,7 @@
  */
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { KvError } from "../../core/errors.ts";
-import { certificates } from "../runtime_modules.ts";
+import { runtimeModule } from "../runtime_modules.ts";
 
 /** What the texts are called where they come from, such as the names of files. */
 export type TlsNames = Readonly<Record<"ca" | "cert" | "key", string>>;
@@ -22,7 +22,7 @@ export function certificatesIn(text: string, name: string): X509Certificate[] {
   }
   return found.map((each) => {
     try {
-      return new (certificates().X509Certificate)(each);
+      return new (runtimeModule("node:crypto").X509Certificate)(each);
     } catch (cause) {
       throw unusable(`a certificate in ${name} cannot be read; give a PEM file that is whole`, cause);
     }
@@ -41,7 +41,7 @@ export function privateKeyIn(text: string, name: string): KeyObject {
     throw unusable(`there is no private key in ${name}; a PEM file with -----BEGIN PRIVATE KEY----- is needed`);
   }
   try {
-    return certificates().createPrivateKey(text);
+    return runtimeModule("node:crypto").createPrivateKey(text);
   } catch (cause) {
     throw unusable(`a private key in ${name} cannot be read; give a PEM file that is whole`, cause);
   }
